@@ -1,0 +1,102 @@
+"""Use any LLM inference vendor by name: ``backbay.connect("vendor:model")``.
+
+Names here are loaded when first used, so that ``import backbay`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .backend import Backend as Backend
+    from .capabilities import Capabilities as Capabilities
+    from .capabilities import Capability as Capability
+    from .capabilities import Support as Support
+    from .connecting import connect as connect
+    from .connecting import connect_sync as connect_sync
+    from .errors import *  # noqa: F403
+    from .errors import BackbayError as BackbayError
+    from .events import Ended as Ended
+    from .events import Event as Event
+    from .events import Started as Started
+    from .events import Text as Text
+    from .events import Thinking as Thinking
+    from .events import ToolDelta as ToolDelta
+    from .events import UsageSeen as UsageSeen
+    from .fold import fold as fold
+    from .limits import Limits as Limits
+    from .messages import AudioPart as AudioPart
+    from .messages import FilePart as FilePart
+    from .messages import ImagePart as ImagePart
+    from .messages import Message as Message
+    from .messages import ResponseFormat as ResponseFormat
+    from .messages import TextPart as TextPart
+    from .messages import ThinkingPart as ThinkingPart
+    from .messages import ToolCall as ToolCall
+    from .messages import ToolSpec as ToolSpec
+    from .registry import PluginRecord as PluginRecord
+    from .registry import inspect as inspect
+    from .registry import names as names
+    from .registry import register as register
+    from .registry import resolve as resolve
+    from .request import Request as Request
+    from .response import Embeddings as Embeddings
+    from .response import Finish as Finish
+    from .response import Health as Health
+    from .response import ModelInfo as ModelInfo
+    from .response import Response as Response
+    from .response import Usage as Usage
+    from .retry import RetryPolicy as RetryPolicy
+    from .secrets import Secret as Secret
+    from .spec import BackendSpec as BackendSpec
+    from .spec import ModelRule as ModelRule
+    from .stream import EventStream as EventStream
+    from .sync import SyncBackend as SyncBackend
+
+_HOME = {
+    "backend": "Backend",
+    "capabilities": "Capabilities Capability Support",
+    "connecting": "connect connect_sync",
+    "errors": (
+        "AmbiguousBackendError AuthenticationError BackbayError BackendImportError BadRequestError ClosedError "
+        "ConfigurationError ConnectError ConnectionLostError ContentFilterError ContextLengthError DecodeError "
+        "DisabledBackendError IncompatibleBackendError InvalidCredentialError InvalidRequestError LimitExceededError "
+        "LoopError MissingCredentialError ModelNotFoundError NotFoundError OptionConflictError OverloadedError "
+        "PermissionDeniedError PluginContractError ProtocolError QuotaExceededError RateLimitError RegistryError "
+        "RequestError ResponseError ServerError TooLargeError TransportError TruncatedError UnknownBackendError "
+        "UnknownOptionError UnsupportedError"
+    ),
+    "events": "Ended Event Started Text Thinking ToolDelta UsageSeen",
+    "fold": "fold",
+    "limits": "Limits",
+    "messages": "AudioPart FilePart ImagePart Message ResponseFormat TextPart ThinkingPart ToolCall ToolSpec",
+    "registry": "PluginRecord inspect names register resolve",
+    "request": "Request",
+    "response": "Embeddings Finish Health ModelInfo Response Usage",
+    "retry": "RetryPolicy",
+    "secrets": "Secret",
+    "spec": "BackendSpec ModelRule",
+    "stream": "EventStream",
+    "sync": "SyncBackend",
+}
+_MODULE_OF = {name: module for module, listed in _HOME.items() for name in listed.split()}
+
+__all__ = sorted(_MODULE_OF)  # type: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULE_OF.get(name)
+    if module is not None:
+        value: object = getattr(import_module(f".{module}", __name__), name)
+        globals()[name] = value
+        return value
+    if name == "__version__":
+        from importlib_metadata import version
+
+        return version("backbay")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

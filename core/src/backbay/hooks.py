@@ -1,0 +1,145 @@
+"""Hooks around every call: pluggy's, in the entry-point group ``backbay.hooks``, called only where somebody listens.
+
+A hook that raises while it looks on (``after_response``, ``on_error``, ``on_event``) never harms the call: its failure
+is a warning. What ``before_request`` raises stops the call before any I/O.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from .backend import Backend
+    from .errors import BackbayError
+    from .events import Event
+    from .request import Request
+    from .response import Response
+    from .stream import Listener
+
+GROUP = "backbay.hooks"
+
+
+class HookWarning(UserWarning):
+    """A hook failed; the call went on."""
+
+
+_manager: pluggy.PluginManager | None = None
+_loaded = False
+failures: dict[str, str] = {}
+"""Why a distribution's hooks could not be loaded, by entry-point name."""
+
+
+class Specifications:
+    """The hooks that a plugin may implement, each marked with ``backbay.hooks.hookimpl()``."""
+
+    def before_request(self, backend: Backend, request: Request) -> Request | None:
+        """Return another request to send, or ``None`` to leave it. Each sees what the one before it returned."""
+
+    def after_response(self, backend: Backend, request: Request, response: Response) -> None:
+        """See a whole answer, streamed or not."""
+
+    def on_error(self, backend: Backend, request: Request, error: BackbayError) -> None:
+        """See the error that a call ends with."""
+
+    def on_event(self, backend: Backend, request: Request, event: Event) -> None:
+        """See each event of a stream. Keep it quick: it runs for every chunk."""
+
+    def register_commands(self, app: Any) -> None:
+        """Add commands to the command line, a ``typer.Typer``."""
+
+
+_SEEN = ("before_request", "after_response", "on_error", "on_event", "register_commands")
+
+
+def hookimpl() -> pluggy.HookimplMarker:
+    """Return the marker for implementations, as in ``@hookimpl()``; it is ``pluggy.HookimplMarker("backbay")``."""
+    import pluggy
+
+    return pluggy.HookimplMarker("backbay")
+
+
+def manager() -> pluggy.PluginManager:
+    """Return the plugin manager, made when first asked for."""
+    global _manager
+    if _manager is None:
+        import pluggy
+
+        mark = pluggy.HookspecMarker("backbay")
+        for name in _SEEN:
+            mark(getattr(Specifications, name))
+        _manager = pluggy.PluginManager("backbay")
+        _manager.add_hookspecs(Specifications)
+    return _manager
+
+
+def add(plugin: object) -> None:
+    """Register an object or module with hooks, for this process."""
+    manager().register(plugin)
+
+
+def remove(plugin: object) -> None:
+    """Take back what ``add`` registered."""
+    manager().unregister(plugin)
+
+
+def load() -> None:
+    """Load the installed hooks, once. A distribution whose hooks fail to import is left out and recorded."""
+    global _loaded
+    if _loaded:
+        return
+    _loaded = True
+    from .discovery import hook_entry_points
+
+    for entry in hook_entry_points():
+        try:
+            manager().register(entry.load(), name=entry.name)
+        except BaseException as failure:
+            if isinstance(failure, KeyboardInterrupt):
+                raise
+            failures[entry.name] = f"{type(failure).__name__}: {failure}"
+            warnings.warn(f"hooks {entry.name!r} were left out: {failures[entry.name]}", HookWarning, stacklevel=2)
+
+
+def anybody() -> bool:
+    """Whether any hook is there at all."""
+    load()
+    return _manager is not None and bool(_manager.get_plugins())
+
+
+def before_request(backend: Backend, request: Request) -> Request:
+    """Let each hook see and replace the request."""
+    if not anybody():
+        return request
+    for implementation in manager().hook.before_request.get_hookimpls():
+        given = {"backend": backend, "request": request}
+        changed = implementation.function(*(given[name] for name in implementation.argnames))
+        if changed is not None:
+            request = changed
+    return request
+
+
+def listener(backend: Backend, request: Request) -> Listener:
+    """Return what a stream has to report, which is only what somebody listens to."""
+    from .stream import Listener
+
+    hook = manager().hook
+
+    def quietly(name: str, **facts: object) -> None:
+        try:
+            getattr(hook, name)(backend=backend, request=request, **facts)
+        except Exception as failure:
+            warnings.warn(f"a {name} hook raised {type(failure).__name__}: {failure}", HookWarning, stacklevel=2)
+
+    def wanted(name: str) -> bool:
+        return bool(getattr(hook, name).get_hookimpls())
+
+    return Listener(
+        on_event=(lambda event: quietly("on_event", event=event)) if wanted("on_event") else None,
+        on_response=(lambda response: quietly("after_response", response=response))
+        if wanted("after_response")
+        else None,
+        on_error=(lambda error: quietly("on_error", error=error)) if wanted("on_error") else None,
+    )

@@ -1,0 +1,88 @@
+"""A value that may be used and must never be shown."""
+
+from __future__ import annotations
+
+import hmac
+from typing import NoReturn, Protocol, runtime_checkable
+
+from .errors import InvalidCredentialError
+
+
+@runtime_checkable
+class SecretHolder(Protocol):
+    """Anything that gives a secret when asked, such as ``pydantic.SecretStr``."""
+
+    def get_secret_value(self) -> str:
+        """Return the secret itself."""
+
+
+class Secret:
+    """A credential. ``repr``, ``str`` and ``format`` show nothing of it; it cannot be pickled or copied.
+
+    Args:
+        value: The credential. Printable ASCII without white space, since it goes into an HTTP header.
+        source: Where it came from (``"argument"``, ``"env:OPENAI_API_KEY"``); shown to people.
+
+    Raises:
+        InvalidCredentialError: The value is empty, or has white space, a control or a non-ASCII character.
+    """
+
+    __slots__ = ("_read", "source")
+
+    def __init__(self, value: str, *, source: str = "argument") -> None:
+        _check(value, source)
+        # A closure, so that neither vars() nor __slots__ lists the value.
+        self._read = lambda: value
+        self.source = source
+
+    def reveal(self) -> str:
+        """Return the credential. Call it only where the header is written."""
+        return self._read()
+
+    get_secret_value = reveal
+
+    def __repr__(self) -> str:
+        return f"Secret(*** from {self.source})"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied; pass the Backend's name and let each process find its key")
+
+
+def as_secret(value: str | SecretHolder, *, source: str = "argument") -> Secret:
+    """Return ``value`` as a ``Secret``; a ``SecretStr`` and its like are unwrapped."""
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str):
+        return Secret(value, source=source)
+    return Secret(value.get_secret_value(), source=source)
+
+
+def _check(value: str, source: str) -> None:
+    if not isinstance(value, str):
+        raise InvalidCredentialError(f"The key from {source} is a {type(value).__name__}, not a string.")
+    if not value:
+        raise InvalidCredentialError(f"The key from {source} is empty.", hint="Unset it, or give the key.")
+    for position, character in enumerate(value):
+        if not "!" <= character <= "~":
+            raise InvalidCredentialError(
+                f"The key from {source} has {_describe(character)} at position {position} of {len(value)}; "
+                "a key is printable ASCII without white space.",
+                hint="Copy the key again, without quotes or a line end.",
+            )
+
+
+def _describe(character: str) -> str:
+    if character in "\r\n":
+        return "a line end"
+    if character.isspace():
+        return "white space"
+    return "a control character" if ord(character) < 128 else "a character outside ASCII"
