@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from .errors import BackbayError, LimitExceededError, Phase, ProtocolError
+from .errors import BackbayError, ConfigurationError, LimitExceededError, Phase, ProtocolError, RequestError
 from .fold import Fold
 from .limits import Limits, Watch
 from .request import Request
@@ -87,7 +87,8 @@ class Call:
         error = failure if isinstance(failure, BackbayError) else foreign(failure)
         error.backend = error.backend or self.backend
         error.model = error.model or self.model
-        error.attempts = max(error.attempts, self.attempts)
+        if not isinstance(error, RequestError | ConfigurationError):  # These say that nothing was sent.
+            error.attempts = max(error.attempts, self.attempts)
         error.phase = error.phase or self.phase
         error.request_id = error.request_id or self.request_id
         if error.partial is None and fold is not None and not fold.empty:

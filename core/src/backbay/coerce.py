@@ -57,10 +57,13 @@ def _as_message(value: object, index: int) -> Message:
         return value
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"messages[{index}] is a {type(value).__name__}, not a message.")
-    fields = dict(value)
+    # Answers of SDKs, sent back as they came, have many fields that say nothing: null, or an empty list.
+    fields = {key: item for key, item in value.items() if key in Message.model_fields or item not in (None, [], "")}
     if fields.get("role") == "developer":
         fields["role"] = "system"
     try:
+        if fields.get("role") == "assistant":
+            _take_in_answer(fields)
         if isinstance(fields.get("content"), Sequence) and not isinstance(fields["content"], str):
             fields["content"] = tuple(_as_part(part) for part in fields["content"])
         if fields.get("tool_calls") is not None:
@@ -72,6 +75,18 @@ def _as_message(value: object, index: int) -> Message:
         raise InvalidRequestError(f"messages[{index}]: {describe(failure)}") from None
     except (TypeError, ValueError, KeyError) as failure:
         raise InvalidRequestError(f"messages[{index}]: {failure}") from None
+
+
+def _take_in_answer(fields: dict[str, Any]) -> None:
+    """Turn what answers have and requests have not into parts: thinking, and a refusal in place of content."""
+    thinking = fields.pop("reasoning_content", None)
+    refusal = fields.pop("refusal", None)
+    if refusal and not fields.get("content"):
+        fields["content"] = refusal
+    if thinking:
+        content = fields.get("content")
+        said = [{"type": "text", "text": content}] if isinstance(content, str) and content else content or []
+        fields["content"] = [ThinkingPart(text=thinking), *said]
 
 
 def _as_part(value: object) -> Part:

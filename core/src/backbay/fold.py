@@ -51,8 +51,10 @@ class Fold:
             self._usage = usage if self._usage is None else self._usage.merged(usage)
         elif kind is Started:
             self._started = event  # type: ignore[assignment]
-        else:
+        elif kind is Ended:
             self._ended = event  # type: ignore[assignment]
+        else:
+            raise TypeError(f"a {kind.__name__} is no event")
 
     def _add_said(self, kind: type, event: Text | Thinking) -> None:
         last = self._runs[-1] if self._runs else None

@@ -71,7 +71,7 @@ class Watch:
     One timer a call looks at deadlines that move, so that a chunk costs two attribute writes instead of a timer.
     """
 
-    __slots__ = ("_expired", "_first", "_idle_since", "_limits", "_loop", "_start", "_timer", "_waiter")
+    __slots__ = ("_expired", "_first", "_idle_since", "_limits", "_loop", "_off", "_start", "_timer", "_waiter")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -82,7 +82,8 @@ class Watch:
         self._waiter: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expired: tuple[str, float] | None = None
-        if limits != NO_LIMITS:
+        self._off = limits == NO_LIMITS
+        if not self._off:
             self._arm()
 
     @property
@@ -110,9 +111,11 @@ class Watch:
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Await, and raise ``LimitExceededError`` when a limit runs out first."""
-        if self._timer is None and self._expired is None:
+        if self._off:
             return await awaitable
-        self._raise_if_expired()
+        if self._expired is not None:
+            _drop(awaitable)
+            self._raise_if_expired()
         self._waiter = task = asyncio.current_task()
         self.byte()
         try:
@@ -125,7 +128,11 @@ class Watch:
             self._waiter = None
 
     def close(self) -> None:
-        """Stop the timer."""
+        """Keep the limits no longer."""
+        self._off = True
+        self._disarm()
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -141,7 +148,7 @@ class Watch:
         return found
 
     def _arm(self) -> None:
-        self.close()
+        self._disarm()
         deadlines = self._deadlines(idle=True)
         if deadlines:
             self._timer = self._loop.call_at(min(end for _, end, _ in deadlines), self._look)
@@ -164,6 +171,13 @@ class Watch:
     def _raise_if_expired(self) -> None:
         if self._expired is not None:
             name, seconds = self._expired
-            raise LimitExceededError(
-                f"The limit {name} of {seconds:g} s ran out.", limit=name, seconds=seconds
-            )
+            error = LimitExceededError(f"The limit {name} of {seconds:g} s ran out.", limit=name, seconds=seconds)
+            error.retryable = True
+            raise error
+
+
+def _drop(awaitable: Awaitable[object]) -> None:
+    # A coroutine that is never awaited would be a warning.
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from .attempt import Call
-from .errors import BackbayError, ClosedError, LoopError, TruncatedError
+from .errors import BackbayError, ClosedError, LoopError, ProtocolError, TruncatedError
 from .events import Ended, Event
 from .fold import Fold
 from .response import Response
@@ -108,7 +108,10 @@ class EventStream(AsyncIterator[Event]):
             await self._end()
             raise
         except BaseException as failure:
-            raise await self._failed(failure) from failure.__cause__
+            error = await self._failed(failure)
+            if error is failure:
+                raise
+            raise error from failure
         finally:
             self._reader = None
 
@@ -119,6 +122,8 @@ class EventStream(AsyncIterator[Event]):
             self._call.phase = "stream"
         else:
             event = await self._call.watch.wait(self._source.__anext__())
+            if self._fold.ended:
+                raise ProtocolError("The backend went on after it had ended.", hint="This is a defect of its plugin.")
         self._fold.add(event)
         if self._listener.on_event is not None:
             self._listener.on_event(event)
@@ -162,13 +167,10 @@ class EventStream(AsyncIterator[Event]):
             self._closed = True
             return failure
         error = self._call.explain(failure, self._fold)
-        if error is not failure:
-            error.__cause__ = failure
-            failure = error
         self._failure = error
         if self._listener.on_error is not None:
             self._listener.on_error(error)
-        return failure
+        return error
 
     async def _release(self) -> None:
         self._call.close()

@@ -1,0 +1,206 @@
+"""From a name string to a backend object: ``connect("vendor:model")``. Nothing here does I/O."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .capabilities import Capabilities
+from .errors import ConfigurationError, MissingCredentialError, PluginContractError
+from .limits import LimitsInput, as_limits
+from .registry import resolve, split
+from .retry import RetryPolicy
+from .secrets import Secret, SecretHolder, as_secret
+from .settings import Settings, refuse_unknown
+from .spec import BackendSpec
+
+if TYPE_CHECKING:
+    from .backend import Backend
+    from .http.transport import Transport
+    from .sync import SyncBackend
+
+CONFIG = {
+    "retries": "further attempts after a failed one",
+    "defaults": "options that every call starts from",
+    "capabilities": "support that is other than the plugin says, by capability",
+}
+"""What ``connect`` takes for every backend, besides its named parameters."""
+
+
+def connect(
+    reference: str,
+    *,
+    api_key: str | SecretHolder | None = None,
+    base_url: str | None = None,
+    wire: str | None = None,
+    limits: LimitsInput = None,
+    transport: Transport | object | None = None,
+    **config: object,
+) -> Backend:
+    """Return a backend by name. No I/O happens until its first call.
+
+    Args:
+        reference: ``"vendor:model"``, ``"vendor"``, or ``"vendor@distribution:model"``.
+        api_key: The key; ``None`` takes it from the vendor's environment variables.
+        base_url: The API's address; ``None`` takes the environment's, or else the vendor's own.
+        wire: The wire to speak; ``None`` takes the vendor's first.
+        limits: Limits of every call that sets none; seconds.
+        transport: A ``Transport``, a caller's own ``httpx`` or ``httpx2`` ``AsyncClient``, or ``"aiohttp"``; ``None``
+            for the default one.
+        config: ``retries``, ``defaults``, ``capabilities``, and what the backend's spec declares.
+
+    Raises:
+        RegistryError: The name leads to no usable plugin.
+        MissingCredentialError: The vendor wants a key and there is none; names the variables.
+        ConfigurationError: Something else in the set-up cannot work.
+    """
+    name, model = split(reference)
+    spec = resolve(name)
+    is_http = spec.backend is None
+    refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.config}, backend=spec.name)
+    if not is_http:
+        _refuse_http_arguments(spec, base_url=base_url, wire=wire, transport=transport)
+    settings = Settings(
+        api_key=_credential(spec, api_key),
+        base_url=(base_url or _base_url(spec)) if is_http else None,
+        wire=wire,
+        limits=as_limits(limits),
+        retry=_retry(config.pop("retries", None)),
+        defaults=_mapping("defaults", config.pop("defaults", None)),
+        capabilities=_capabilities(config.pop("capabilities", None)),
+        transport=_transport(transport),
+        config=config,
+    )
+    return _backend_class(spec)(spec, model, settings)
+
+
+def connect_sync(
+    reference: str,
+    *,
+    api_key: str | SecretHolder | None = None,
+    base_url: str | None = None,
+    wire: str | None = None,
+    limits: LimitsInput = None,
+    transport: Transport | object | None = None,
+    **config: object,
+) -> SyncBackend:
+    """Return a backend whose methods block. Arguments and errors as in ``connect``."""
+    from .sync import SyncBackend
+
+    return SyncBackend(
+        connect(
+            reference,
+            api_key=api_key,
+            base_url=base_url,
+            wire=wire,
+            limits=limits,
+            transport=transport,
+            **config,
+        )
+    )
+
+
+def find_credential(spec: BackendSpec) -> Secret | None:
+    """Return the key that the environment has for a backend, or ``None``. Blank variables count as not set.
+
+    Raises:
+        InvalidCredentialError: The first variable that is set could never be sent in a header.
+    """
+    for variable in spec.credential_env:
+        value = os.environ.get(variable, "")
+        if value.strip():
+            return Secret(value, source=f"env:{variable}")
+    return None
+
+
+def _credential(spec: BackendSpec, given: str | SecretHolder | None) -> Secret | None:
+    if given is not None and given != "":
+        return as_secret(given)
+    found = find_credential(spec) if given is None else None
+    if found is None and spec.requires_credential:
+        variables = " or ".join(spec.credential_env)
+        raise MissingCredentialError(
+            f"{spec.label or spec.name} wants a key, and there is none.",
+            backend=spec.name,
+            hint=f"Set {variables}, or pass api_key=." if variables else "Pass api_key=.",
+        )
+    return found
+
+
+def _base_url(spec: BackendSpec) -> str | None:
+    for variable in spec.base_url_env:
+        if os.environ.get(variable, "").strip():
+            return os.environ[variable].strip()
+    return spec.default_base_url
+
+
+def _http_config() -> Mapping[str, str]:
+    from .http.driver import CONFIG as HTTP_CONFIG
+
+    return HTTP_CONFIG
+
+
+def _refuse_http_arguments(spec: BackendSpec, **given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigurationError(f"{spec.name} runs in this process and has no {name}.", backend=spec.name)
+
+
+def _backend_class(spec: BackendSpec) -> Any:
+    if spec.backend is None:
+        from .http.driver import HTTPBackend
+
+        return HTTPBackend
+    module, _, name = spec.backend.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as failure:
+        raise PluginContractError(
+            f"{spec.name} names {spec.backend} as its backend, and it cannot be loaded: {failure}", backend=spec.name
+        ) from failure
+
+
+def _retry(value: object) -> RetryPolicy:
+    if value is None:
+        return RetryPolicy()
+    if isinstance(value, RetryPolicy):
+        return value
+    try:
+        return RetryPolicy(retries=value)  # type: ignore[arg-type]
+    except ValueError as failure:
+        raise ConfigurationError(str(failure)) from None
+
+
+def _mapping(name: str, value: object) -> Mapping[str, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{name} must be a mapping, not a {type(value).__name__}.")
+    return value
+
+
+def _capabilities(value: object) -> Mapping[str, str]:
+    given = _mapping("capabilities", value)
+    try:
+        Capabilities(given)  # type: ignore[arg-type]
+    except ValueError as failure:
+        raise ConfigurationError(f"capabilities: {failure}.") from None
+    return given  # type: ignore[return-value]
+
+
+def _transport(value: object) -> Any:
+    if value is None or (hasattr(value, "send") and not hasattr(value, "build_request")):
+        return value
+    if value == "aiohttp":
+        from .http.adapters.aiohttp import AiohttpTransport
+
+        return AiohttpTransport()
+    if hasattr(value, "build_request"):
+        from .http.adapters.httpx import ClientTransport
+
+        return ClientTransport(value)
+    raise ConfigurationError(
+        f"transport is a {type(value).__name__}; give a Transport, an httpx or httpx2 AsyncClient, or 'aiohttp'."
+    )

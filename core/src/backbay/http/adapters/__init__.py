@@ -1,0 +1,1 @@
+"""Adapters of HTTP libraries to the transport seam. Nothing else in Backbay imports such a library."""

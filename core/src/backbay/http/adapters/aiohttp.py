@@ -1,0 +1,101 @@
+"""A transport on aiohttp: an extra (``pip install "backbay[aiohttp]"``), chosen by ``transport="aiohttp"``.
+
+Costs about a third of the default one's CPU a call; see docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from ...errors import ConfigurationError, ConnectError, ConnectionLostError
+from ..transport import Transport, TransportResponse
+from .perloop import PerLoop
+
+try:
+    import aiohttp
+    from multidict import CIMultiDict
+    from yarl import URL
+except ImportError as failure:
+    raise ConfigurationError(
+        "transport='aiohttp' needs aiohttp, which is not installed.", hint="pip install 'backbay[aiohttp]'"
+    ) from failure
+
+CONNECT_LIMIT = 10.0
+"""Seconds for one connection to be made, TLS included."""
+
+
+class _Session:
+    def __init__(self) -> None:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0)
+        self.session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        await self.session.close()
+
+
+class AiohttpTransport(Transport):
+    """aiohttp's connection pool, one a loop."""
+
+    def __init__(self) -> None:
+        self._sessions = PerLoop(_Session)
+
+    async def send(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> TransportResponse:
+        """Send a request; return when the head of the response has come."""
+        session = (await self._sessions.get()).session
+        sent = CIMultiDict([*headers, ("accept-encoding", "identity")])
+        try:
+            response = await session.request(
+                method, URL(url, encoded=True), headers=sent, data=body or None, allow_redirects=False
+            )
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLError) as failure:
+            raise ConnectError(f"The certificate of {url} is not trusted: {failure}") from failure
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as failure:
+            raise ConnectError(
+                f"No connection to {url}: {failure}.",
+                retryable=True,
+                hint="Is the server running, and is the base URL right?",
+            ) from failure
+        except (aiohttp.ClientError, OSError) as failure:
+            raise _lost(failure, url) from failure
+        return _Response(response, url)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        await self._sessions.aclose()
+
+
+class _Response:
+    def __init__(self, response: aiohttp.ClientResponse, url: str) -> None:
+        self._response = response
+        self._url = url
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for data in self._response.content.iter_any():
+                if data:
+                    yield data
+        except (aiohttp.ClientError, OSError) as failure:
+            raise _lost(failure, self._url) from failure
+
+    async def aclose(self) -> None:
+        # close() drops a connection whose body was not read, and keeps one whose body was.
+        self._response.close() if not self._response.content.at_eof() else self._response.release()
+
+
+def _lost(failure: BaseException, url: str) -> ConnectionLostError:
+    return ConnectionLostError(
+        f"The connection to {url} broke: {str(failure) or type(failure).__name__}",
+        retryable=True,
+        hint="Try again; if it stays, the server is failing.",
+    )

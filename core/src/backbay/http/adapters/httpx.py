@@ -1,0 +1,208 @@
+"""The default transport, on httpx2; and a caller's own httpx or httpx2 client as one.
+
+The default speaks to httpx2's transport layer, without its client: so there are no redirects, no cookies, no ``.netrc``
+and no proxies from the environment, and a call costs less.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import httpx2
+
+from ...errors import BackbayError, ClosedError, ConfigurationError, ConnectError, ConnectionLostError, DecodeError
+from ..transport import Transport, TransportResponse
+from .perloop import PerLoop
+
+CONNECT_LIMIT = 10.0
+"""Seconds for one connection to be made, TLS included."""
+
+KEEP_ALIVE = 30.0
+"""Seconds that an idle connection is kept."""
+
+_SHARD = 32
+# httpcore2's pool looks at every connection for every request; small pools side by side keep 256 calls as cheap as 32.
+
+_tls: ssl.SSLContext | None = None
+
+
+def _tls_context(scheme: str) -> ssl.SSLContext:
+    """Return the one TLS context of the process; for plain http an empty one, which trusts nobody and costs nothing."""
+    global _tls
+    if scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if _tls is None:
+        _tls = httpx2.create_ssl_context()
+    return _tls
+
+
+class _Shard:
+    __slots__ = ("busy", "transport")
+
+    def __init__(self, scheme: str) -> None:
+        self.busy = 0
+        limits = httpx2.Limits(
+            max_connections=None, max_keepalive_connections=_SHARD, keepalive_expiry=KEEP_ALIVE
+        )
+        self.transport = httpx2.AsyncHTTPTransport(verify=_tls_context(scheme), trust_env=False, limits=limits)
+
+
+class _Pool:
+    """The connections of one loop."""
+
+    def __init__(self) -> None:
+        self._shards: dict[str, list[_Shard]] = {}
+        self._closed = False
+
+    def borrow(self, scheme: str) -> _Shard:
+        if self._closed:
+            raise ClosedError("The connections of this event loop are closed.")
+        shards = self._shards.setdefault(scheme, [])
+        for shard in shards:
+            if shard.busy < _SHARD:
+                return shard
+        shards.append(_Shard(scheme))
+        return shards[-1]
+
+    async def aclose(self) -> None:
+        self._closed = True
+        for shards in self._shards.values():
+            for shard in shards:
+                await shard.transport.aclose()
+
+
+class HTTPXTransport(Transport):
+    """The default transport: httpx2's connection pools, one set a loop."""
+
+    def __init__(self) -> None:
+        self._pools = PerLoop(_Pool)
+        self._urls: dict[str, httpx2.URL] = {}
+
+    async def send(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> TransportResponse:
+        """Send a request; return when the head of the response has come."""
+        address = self._urls.get(url)
+        if address is None:
+            address = self._urls[url] = httpx2.URL(url)
+        request = httpx2.Request(
+            method,
+            address,
+            headers=[*headers, ("accept-encoding", "identity")],
+            content=body,
+            extensions={"timeout": {"connect": CONNECT_LIMIT}},
+        )
+        shard = (await self._pools.get()).borrow(address.scheme)
+        shard.busy += 1
+        try:
+            response = await shard.transport.handle_async_request(request)
+        except BaseException as failure:
+            shard.busy -= 1
+            if isinstance(failure, httpx2.HTTPError | OSError):
+                raise explain(failure, url) from failure
+            raise
+        return _Response(response, shard, url)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        await self._pools.aclose()
+
+
+class _Response:
+    """A response of httpx or httpx2, behind the seam."""
+
+    def __init__(self, response: Any, shard: _Shard | None, url: str) -> None:
+        self._response = response
+        self._shard = shard
+        self._url = url
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        response = self._response
+        source = response.aiter_bytes() if "content-encoding" in self.headers else response.stream
+        try:
+            async for data in source:
+                if data:
+                    yield data
+        except Exception as failure:
+            raise explain(failure, self._url) from failure
+
+    async def aclose(self) -> None:
+        shard, self._shard = self._shard, None
+        if shard is not None:
+            shard.busy -= 1
+        await self._response.aclose()
+
+
+class ClientTransport(Transport):
+    """A caller's own ``httpx.AsyncClient`` or ``httpx2.AsyncClient``, with its timeouts, proxies and TLS as they are.
+
+    It is not closed with the backend. Redirects are not followed, since they would carry prompts and keys away.
+    """
+
+    def __init__(self, client: Any) -> None:
+        library = type(client).__module__.partition(".")[0]
+        for parent in type(client).__mro__:
+            if parent.__module__.partition(".")[0] in ("httpx", "httpx2"):
+                library = parent.__module__.partition(".")[0]
+        if not hasattr(client, "aclose"):
+            raise ConfigurationError("transport is a synchronous client; give an AsyncClient, or leave it out.")
+        self._client = client
+        self._errors: type[Exception] = import_module(library).HTTPError
+
+    async def send(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> TransportResponse:
+        """Send a request; return when the head of the response has come."""
+        request = self._client.build_request(method, url, headers=list(headers), content=body)
+        try:
+            response = await self._client.send(request, stream=True, follow_redirects=False)
+        except (self._errors, OSError) as failure:
+            raise explain(failure, url) from failure
+        except RuntimeError as failure:
+            raise ClosedError(f"The client that was given as transport cannot send: {failure}") from failure
+        return _Response(response, None, url)
+
+    async def aclose(self) -> None:
+        """Leave the client open; it is the caller's."""
+
+
+def explain(failure: BaseException, url: str) -> BackbayError:
+    """Return an exception of httpx, httpx2 or the system as ours. The names of both libraries' classes are the same."""
+    name = type(failure).__name__
+    where = url.split("?")[0]
+    said = str(failure) or next((str(cause) for cause in _causes(failure) if str(cause)), name)
+    if name in ("ConnectError", "ConnectTimeout", "ProxyError", "PoolTimeout") or isinstance(failure, ConnectionError):
+        return _no_connection(failure, where, said if name != "ConnectTimeout" else "it took too long")
+    if name == "DecodingError":
+        return DecodeError(f"The body from {where} cannot be decompressed: {said}")
+    if name in ("LocalProtocolError", "UnsupportedProtocol", "InvalidURL"):
+        return ConfigurationError(f"The request to {where} cannot be sent as HTTP: {name}.")
+    return ConnectionLostError(
+        f"The connection to {where} broke: {said}", retryable=True, hint="Try again; if it stays, the server is failing."
+    )
+
+
+def _no_connection(failure: BaseException, where: str, said: str) -> ConnectError:
+    for cause in _causes(failure):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ConnectError(
+                f"The certificate of {where} is not trusted: {cause.verify_message}.",
+                hint="Set SSL_CERT_FILE to your authority's certificate if this server is yours.",
+            )
+    return ConnectError(
+        f"No connection to {where}: {said}.",
+        retryable=True,
+        hint="Is the server running, and is the base URL right?",
+    )
+
+
+def _causes(failure: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = failure
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

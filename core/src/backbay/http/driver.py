@@ -1,0 +1,285 @@
+"""The only I/O for vendors that speak HTTP: a codec's request in, the transport out, events and errors back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, cast
+
+from ..attempt import Call
+from ..backend import Backend
+from ..errors import BackbayError, ConfigurationError, TooLargeError
+from ..events import Ended, Event
+from ..fold import fold
+from ..limits import NO_LIMITS
+from ..request import Request
+from ..response import Embeddings, Health, ModelInfo, Response
+from ..settings import Settings
+from ..spec import BackendSpec
+from ..wires import WIRES
+from . import urls
+from .codec import Codec, CodecClass, HTTPRequest
+from .statuses import response_error
+from .transport import Transport, TransportResponse
+
+MAX_BODY = 64 * 2**20
+"""Bytes of an answer that is not streamed; a longer one is a ``TooLargeError``."""
+
+MAX_ERROR_BODY = 64 * 2**10
+"""Bytes that are read of an error's body."""
+
+_DRAIN = 0.25
+"""Seconds to wait for the end of a body whose answer has ended, so that the connection can be used again."""
+
+CONFIG = {
+    "headers": "further headers of every request",
+    "allow_insecure_http": "let http:// go to another machine",
+}
+"""What ``connect`` takes for every HTTP backend, besides what its spec declares."""
+
+
+class HTTPBackend(Backend):
+    """A vendor that speaks HTTP on some wire. A vendor on a wire that core knows needs no subclass."""
+
+    def __init__(self, spec: BackendSpec, model: str | None = None, settings: Settings | None = None) -> None:
+        super().__init__(spec, model, settings)
+        settings = self.settings
+        insecure = settings.config.get("allow_insecure_http", False) is True
+        self.base_url = urls.check_base_url(
+            settings.base_url or _no_url(spec), backend=spec.name, allow_insecure_http=insecure
+        )
+        default = spec.default_base_url
+        self._at_home = default is not None and urls.origin(self.base_url) == urls.origin(default)
+        self._codec = _codec(spec, settings, at_home=self._at_home)
+        self._headers = _headers(spec, settings)
+        self._transport: Transport | None = settings.transport
+        self._base = self.base_url
+
+    @property
+    def id(self) -> str:
+        """``name`` at the vendor's own address, ``name:URL`` anywhere else and for local engines."""
+        return self.spec.name if self._at_home and not self.spec.native else f"{self.spec.name}:{self.base_url}"
+
+    _has_whole = True
+
+    def _stream(self, request: Request) -> AsyncIterator[Event]:
+        return self._events(Call(self.id, request.model, NO_LIMITS, request=request))
+
+    async def _events(self, call: Call) -> AsyncIterator[Event]:
+        assert call.request is not None
+        response = await self._send(self._codec.encode(call.request, stream=True), call)
+        decoder = self._codec.decoder()
+        chunks = response.chunks()
+        ended = False
+        try:
+            async for data in chunks:
+                call.watch.byte()
+                for event in decoder.feed(data):
+                    yield event
+                    ended = type(event) is Ended
+                if decoder.failure is not None:
+                    raise self._cleaned(decoder.failure)
+                if ended:
+                    await _drain(chunks)
+                    return
+            for event in decoder.finish():
+                yield event
+            if decoder.failure is not None:
+                raise self._cleaned(decoder.failure)
+        finally:
+            await response.aclose()
+
+    async def _whole(self, call: Call) -> Response:
+        assert call.request is not None
+        body = await self._fetch(self._codec.encode(call.request, stream=False), call)
+        call.phase = "decode"
+        try:
+            decoded = self._codec.decode(body)
+        except BackbayError as error:
+            raise self._cleaned(error) from error.__cause__
+        return replace(fold(decoded.events), raw=decoded.raw)
+
+    async def _list_models(self) -> Sequence[ModelInfo]:
+        call = Call(self.id, None, NO_LIMITS)
+        return self._codec.decode_models(await self._fetch(HTTPRequest("GET", self.spec.models_path or ""), call))
+
+    async def _embed(self, model: str | None, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
+        if model is None:
+            raise ConfigurationError("There is no model to ask for embeddings; give model=.", backend=self.id)
+        call = Call(self.id, model, NO_LIMITS)
+        body = await self._fetch(self._codec.encode_embeddings(model, inputs, extra), call)
+        return self._codec.decode_embeddings(body, len(inputs))
+
+    async def _probe(self) -> Health:
+        start = time.perf_counter()
+        url = urls.join(self._base, self.spec.health_path or "")
+        response = await self._get_transport().send("GET", url, self._all_headers(""), b"")
+        try:
+            status = response.status
+            milliseconds = 1000 * (time.perf_counter() - start)
+            if 200 <= status < 300 or status in self.spec.health_statuses:
+                return Health(reachable=True, latency_ms=milliseconds, status=status)
+            error = await self._error(response)
+            return Health(reachable=False, last_error=str(error), status=status)
+        finally:
+            await response.aclose()
+
+    async def _aclose(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    async def _fetch(self, request: HTTPRequest, call: Call) -> bytes:
+        response = await self._send(request, call)
+        try:
+            return await _read(response, MAX_BODY, call)
+        finally:
+            await response.aclose()
+
+    async def _send(self, request: HTTPRequest, call: Call) -> TransportResponse:
+        """Send; return a response whose status is 2xx, or raise what the vendor's error means."""
+        call.phase = "connect"
+        url = urls.join(self._base, request.path)
+        headers = self._all_headers("application/json" if request.body else "")
+        headers += [(name, value) for name, value in request.headers.items()]
+        response = await self._get_transport().send(request.method, url, headers, request.body)
+        call.phase = "wait"
+        try:
+            call.request_id = response.headers.get("x-request-id") or response.headers.get("request-id")
+            if not 200 <= response.status < 300:
+                raise await self._error(response)
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
+
+    async def _error(self, response: TransportResponse) -> BackbayError:
+        body = await _read_some(response, MAX_ERROR_BODY)
+        facts = self._codec.error(response.status, response.headers, body)
+        return response_error(response.status, response.headers, body, facts, redact=self._redact)
+
+    def _cleaned(self, error: BackbayError) -> BackbayError:
+        """Take the key out of an error that a codec made."""
+        error.message = self._redact(error.message)
+        error.args = (error.message,)
+        error.body = None if error.body is None else self._redact(error.body)
+        return error
+
+    def _redact(self, text: str) -> str:
+        secret = self.settings.api_key
+        return text if secret is None else text.replace(secret.reveal(), "***")
+
+    def _all_headers(self, content_type: str) -> list[tuple[str, str]]:
+        headers = list(self._headers)
+        if content_type:
+            headers.append(("content-type", content_type))
+        secret = self.settings.api_key
+        if secret is not None:
+            name = self.spec.auth_header
+            bearer = name.lower() == "authorization"
+            headers.append((name, f"Bearer {secret.reveal()}" if bearer else secret.reveal()))
+        return headers
+
+    def _get_transport(self) -> Transport:
+        if self._transport is None:
+            from .adapters.httpx import HTTPXTransport
+
+            self._transport = HTTPXTransport()
+        return self._transport
+
+
+async def _read(response: TransportResponse, limit: int, call: Call) -> bytes:
+    parts, size = [], 0
+    async for data in response.chunks():
+        if not parts:
+            call.watch.first_event()
+        call.watch.byte()
+        parts.append(data)
+        size += len(data)
+        if size > limit:
+            raise TooLargeError(f"The answer is larger than {limit} bytes.")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _read_some(response: TransportResponse, limit: int) -> bytes:
+    """Read the beginning of an error's body; a connection that breaks meanwhile does not hide the status."""
+    body = bytearray()
+    try:
+        async for data in response.chunks():
+            body += data
+            if len(body) >= limit:
+                break
+    except BackbayError:
+        return bytes(body)
+    return bytes(body[:limit])
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read what follows the last event, which is nothing but the end of the body, unless the server dawdles."""
+    try:
+        async with asyncio.timeout(_DRAIN):
+            async for _ in chunks:
+                continue
+    except (TimeoutError, BackbayError):
+        return
+
+
+def _no_url(spec: BackendSpec) -> str:
+    if spec.default_base_url is None:
+        variables = f" or set {spec.base_url_env[0]}" if spec.base_url_env else ""
+        raise ConfigurationError(
+            f"{spec.name} has no address of its own.", backend=spec.name, hint=f"Give base_url={variables}."
+        )
+    return spec.default_base_url
+
+
+def _codec(spec: BackendSpec, settings: Settings, *, at_home: bool) -> Codec:
+    wire = settings.wire or spec.wires[0]
+    if wire not in spec.wires:
+        listed = ", ".join(spec.wires)
+        raise ConfigurationError(
+            f"{spec.name} does not speak the wire {wire!r}.", backend=spec.name, hint=f"It speaks {listed}."
+        )
+    path = spec.codec if spec.codec is not None else WIRES.get(wire)
+    if path is None:
+        raise ConfigurationError(
+            f"{spec.name} names the wire {wire!r}, which this version of backbay does not have.",
+            backend=spec.name,
+            hint=f"It has {', '.join(sorted(WIRES))}; a wire of a plugin's own is named by codec.",
+        )
+    module, _, name = path.partition(":")
+    codec_class = cast("CodecClass", getattr(import_module(module), name))
+    own: Mapping[str, object] = spec.own_quirks if at_home else {}
+    chosen = {key: value for key, value in settings.config.items() if key in spec.config and key not in CONFIG}
+    return codec_class(spec, {**spec.quirks, **own, **chosen})
+
+
+def _headers(spec: BackendSpec, settings: Settings) -> tuple[tuple[str, str], ...]:
+    found = {"accept": "application/json, text/event-stream", "user-agent": f"backbay/{_version()}"}
+    found |= {name.lower(): value for name, value in spec.headers.items()}
+    for name, variable in spec.header_env.items():
+        if os.environ.get(variable):
+            found[name.lower()] = os.environ[variable]
+    given: Any = settings.config.get("headers", {})
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{spec.name}: headers must be a mapping of names to values.", backend=spec.name)
+    for name, value in given.items():
+        if name.lower() == spec.auth_header.lower() and settings.api_key is not None:
+            raise ConfigurationError(f"{spec.name}: {name} is the key's header; use api_key=.", backend=spec.name)
+        found[str(name).lower()] = str(value)
+    for name, value in found.items():
+        if not name.isascii() or not value.isascii() or any(c in "\r\n\0" for c in name + value):
+            raise ConfigurationError(f"{spec.name}: the header {name!r} has characters that no header may have.")
+    return tuple(found.items())
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return str(__version__)
+
+
+__all__ = ["CONFIG", "MAX_BODY", "MAX_ERROR_BODY", "HTTPBackend"]

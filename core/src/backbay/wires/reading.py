@@ -1,0 +1,89 @@
+"""Reading bodies: what a body looks like, and JSON objects out of bytes, with errors that say what came instead."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic_core import from_json
+
+from ..errors import DecodeError
+
+_WHITE = b" \t\r\n\xef\xbb\xbf"
+
+
+def looks_like(head: bytes | bytearray) -> Literal["nothing", "json", "html", "other"]:
+    """Say what a body is, by the first byte that is neither white space nor a byte order mark."""
+    rest = head.lstrip(_WHITE)
+    if not rest:
+        return "nothing"
+    if rest[:1] in (b"{", b"["):
+        return "json"
+    return "html" if rest[:1] == b"<" else "other"
+
+
+def load_object(body: bytes, what: str) -> dict[str, Any]:
+    """Return ``body`` as a JSON object.
+
+    Raises:
+        DecodeError: It is none; the message says what was expected and what came.
+    """
+    found = load(body, what)
+    if not isinstance(found, dict):
+        raise DecodeError(f"Expected {what}, and a JSON {type(found).__name__} came.", body=excerpt(body))
+    return found
+
+
+def load(body: bytes, what: str) -> Any:
+    """Return ``body`` decoded as JSON.
+
+    Raises:
+        DecodeError: It is not JSON; the message says what came: nothing, an HTML page, or what else.
+    """
+    kind = looks_like(body)
+    if kind == "nothing":
+        raise DecodeError(
+            f"Expected {what}, and an empty body came.",
+            retryable=True,
+            hint="Try again; if it stays, check the base URL.",
+        )
+    if kind == "html":
+        raise DecodeError(
+            f"Expected {what}, and an HTML page came.",
+            body=excerpt(body),
+            hint="The base URL seems to be wrong: it leads to a web page, not to the API. Is its path (often /v1) right?",
+        )
+    try:
+        return from_json(body)
+    except ValueError:
+        return _slowly(body, what)
+
+
+def _slowly(body: bytes, what: str) -> Any:
+    # The fast reader refuses bytes that are not UTF-8 and nesting over 200 levels; say which it was.
+    try:
+        return json.loads(body.decode("utf-8-sig").strip())
+    except UnicodeDecodeError as failure:
+        problem = f"bytes that are not UTF-8 at {failure.start}"
+    except RecursionError:
+        problem = "nested too deeply"
+    except ValueError as failure:
+        problem = str(failure)
+    raise DecodeError(f"Expected {what}, and what came is not JSON: {problem}.", body=excerpt(body))
+
+
+def load_chunk(data: str) -> Any:
+    """Return one chunk of a stream decoded as JSON; raises ``ValueError`` if it is none."""
+    try:
+        return from_json(data)
+    except ValueError:
+        # The fast reader refuses half of a surrogate pair, which vendors do send.
+        try:
+            return json.loads(data)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def excerpt(body: bytes) -> str:
+    """Return the beginning of a body for people, at most 2000 characters."""
+    return body[:8000].decode("utf-8", "replace")[:2000]
