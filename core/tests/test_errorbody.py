@@ -2,6 +2,9 @@ import json
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from backbay.errors import (
     AuthenticationError,
     BadRequestError,
@@ -14,8 +17,6 @@ from backbay.errors import (
 )
 from backbay.http.codec import ErrorFacts
 from backbay.http.errorbody import error_facts, facts_of, is_html
-from hypothesis import given
-from hypothesis import strategies as st
 
 SHAPES = [
     ({"error": {"message": "no", "type": "t", "code": "c", "param": None}}, "no", "c"),

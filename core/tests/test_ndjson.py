@@ -1,10 +1,11 @@
 import json
 
 import pytest
-from backbay.errors import TooLargeError
-from backbay.http.ndjson import MAX_LINE_BYTES, NDJSONDecoder
 from hypothesis import given
 from hypothesis import strategies as st
+
+from backbay.errors import TooLargeError
+from backbay.http.ndjson import MAX_LINE_BYTES, NDJSONDecoder
 
 
 def decode(chunks, limit=MAX_LINE_BYTES):

@@ -32,7 +32,9 @@ DIFFERENCES = {
 
 def exchanges(corpus: Path) -> list[dict[str, Any]]:
     """Return every chat exchange of the vendors, in order."""
-    files = [path for vendor in VENDORS for path in sorted((corpus / "wire/exchanges" / vendor / "chat").rglob("*.json"))]
+    files = [
+        path for vendor in VENDORS for path in sorted((corpus / "wire/exchanges" / vendor / "chat").rglob("*.json"))
+    ]
     return [json.loads(path.read_text("utf-8")) for path in files]
 
 
@@ -103,7 +105,9 @@ def assert_calls(response: Response, expected: list[dict[str, Any]], exchange_id
         assert response.finish is Finish.TOOL_CALLS
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 1 << 30], ids=lambda size: f"split-{size}" if size < 8 else "whole")
+@pytest.mark.parametrize(
+    "size", [1, 2, 3, 4, 5, 6, 7, 1 << 30], ids=lambda size: f"split-{size}" if size < 8 else "whole"
+)
 def test_recorded_streams_decode_to_their_facts_at_every_split(corpus: Path, size: int) -> None:
     """M7, M8, M9, M10, M14, N3, N5, N6, N9 on recorded traffic."""
     streamed = [e for e in exchanges(corpus) if "sse" in e["response"] and e["expected"]["kind"] == "chat"]

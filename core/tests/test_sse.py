@@ -5,10 +5,11 @@ import time
 from itertools import pairwise
 
 import pytest
-from backbay.errors import TooLargeError
-from backbay.http.sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
 from hypothesis import given
 from hypothesis import strategies as st
+
+from backbay.errors import TooLargeError
+from backbay.http.sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
 
 
 def decode(chunks, limit=MAX_EVENT_BYTES):

@@ -3,6 +3,9 @@ import pickle
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from backbay.errors import (
     AuthenticationError,
     BadRequestError,
@@ -21,8 +24,6 @@ from backbay.http.codec import ErrorFacts
 from backbay.http.errorbody import error_facts
 from backbay.http.statuses import classify, response_error, retry_after, retryable
 from backbay.retry import LONGEST_RETRY_AFTER, RetryPolicy
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = 1696004797.0
 NOTHING = ErrorFacts()

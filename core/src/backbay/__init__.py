@@ -82,7 +82,7 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, listed in _HOME.items() for name in listed.split()}
 
-__all__ = sorted(_MODULE_OF)  # type: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 (sorted gives a list)
 
 
 def __getattr__(name: str) -> object:

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO, cast
 
 
 class _Divided:
-    """Standard output for every thread but one, whose output goes to standard error."""
+    """Standard output, but for some threads, whose output goes to standard error."""
 
-    def __init__(self, stdout: TextIO | None) -> None:
-        self._stdout = stdout
-        self._thread: int | None = threading.get_ident()
-
-    def end(self) -> None:
-        """Let everything through again. A plugin may have kept this object, so it goes on working."""
-        self._thread = None
+    def __init__(self, stdout: object) -> None:
+        self.stdout = stdout
+        self.diverted: Counter[int] = Counter()
 
     def __getattr__(self, name: str) -> object:
-        mine = self._thread is not None and self._thread == threading.get_ident()
-        return getattr(sys.stderr if mine else self._stdout, name)
+        return getattr(sys.stderr if self.diverted[threading.get_ident()] else self.stdout, name)
+
+
+_lock = threading.Lock()
 
 
 @contextmanager
 def diverted() -> Iterator[None]:
     """Send what this thread writes to ``sys.stdout`` to ``sys.stderr``; other threads notice nothing."""
-    before = sys.stdout
-    divided = _Divided(before)
-    sys.stdout = cast("TextIO", divided)
+    if cast("object", sys.stdout) is None:  # A program without a console has none to keep clean.
+        yield
+        return
+    thread = threading.get_ident()
+    with _lock:
+        now: object = sys.stdout
+        divided = now if isinstance(now, _Divided) else _Divided(now)
+        divided.diverted[thread] += 1
+        sys.stdout = cast("TextIO", divided)
     try:
         yield
     finally:
-        divided.end()
-        # If the plugin or another thread put its own object there since, that one leads to this one, which is open.
-        if sys.stdout is cast("TextIO", divided):
-            sys.stdout = before
+        with _lock:
+            divided.diverted[thread] -= 1
+            divided.diverted += Counter()  # drops what is 0
+            # If somebody put another object there since, that one leads to this one, which lets everything through.
+            if not divided.diverted and sys.stdout is cast("TextIO", divided):
+                sys.stdout = cast("TextIO", divided.stdout)

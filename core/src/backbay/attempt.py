@@ -80,7 +80,7 @@ class Call:
                 raise self.explain(failure) from error
 
     def explain(self, failure: Exception, fold: Fold | None = None) -> BackbayError:
-        """Return ``failure`` as an error that says which backend, model, attempt and phase, and has the partial answer.
+        """Return ``failure`` as an error that says what the call knows, and has the partial answer.
 
         An exception that is not ours (a defect of a plugin) becomes a ``ProtocolError``; chain it.
         """
@@ -103,4 +103,6 @@ class Call:
 
 def foreign(failure: Exception) -> BackbayError:
     """Return the error for an exception that a backend should not have let out."""
-    return ProtocolError(f"The backend raised {type(failure).__name__}: {failure}", hint="This is a defect of its plugin.")
+    return ProtocolError(
+        f"The backend raised {type(failure).__name__}: {failure}", hint="This is a defect of its plugin."
+    )

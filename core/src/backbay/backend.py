@@ -6,11 +6,10 @@ A subclass implements ``_stream`` and, for the facets that its spec declares, ``
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, final
@@ -72,7 +71,7 @@ class Backend(ABC):
     async def _embed(self, model: str | None, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
         raise NotImplementedError(f"{self.spec.name} declares embeddings and does not implement it")
 
-    async def _aclose(self) -> None:
+    async def _aclose(self) -> None:  # noqa: B027 (most backends hold nothing)
         """Let go of what the backend holds on the running loop."""
 
     # What core's own driver overrides, to see the call's limits and to take the cheaper unstreamed way.
@@ -83,6 +82,12 @@ class Backend(ABC):
 
     async def _whole(self, call: Call) -> Response:
         raise NotImplementedError
+
+    async def _models(self, call: Call) -> Sequence[ModelInfo]:
+        return await self._list_models()
+
+    async def _vectors(self, call: Call, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
+        return await self._embed(call.model, inputs, extra)
 
     _has_whole = False
 
@@ -104,7 +109,7 @@ class Backend(ABC):
         """Return this backend with other default options. Both share connections, and are closed together."""
         check_names(options)
         view = copy.copy(self)
-        view._defaults = {**self._defaults, **options}
+        view._defaults = {**self._defaults, **options}  # noqa: SLF001 (a copy of this class)
         return view
 
     @final
@@ -160,11 +165,11 @@ class Backend(ABC):
             BackbayError: The list could not be had.
         """
         self._require(Capability.LIST_MODELS)
-        return await self._simple(lambda: self._list_models(), as_limits(limits))
+        return await self._simple(self._models, as_limits(limits))
 
     @final
     async def health(self, *, limits: LimitsInput = None) -> Health:
-        """Probe the backend once. Never raises for what it finds; it takes ``HEALTH_LIMIT`` seconds at most by default."""
+        """Probe the backend once, for ``HEALTH_LIMIT`` seconds at most by default. Never raises for what it finds."""
         bounds = as_limits(limits).over(Limits(total=HEALTH_LIMIT))
         call = Call(self.id, None, bounds)
         start = time.perf_counter()
@@ -172,7 +177,7 @@ class Backend(ABC):
             self._require(Capability.HEALTH)
             call.attempts = 1
             found = await call.watch.wait(self._probe())
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 (whatever is wrong, is the answer)
             error = call.explain(failure)
             return Health(reachable=False, last_error=str(error), status=error.status)
         finally:
@@ -196,12 +201,12 @@ class Backend(ABC):
             UnsupportedError: The backend does not embed; no I/O has happened.
             BackbayError: The vectors could not be had.
         """
-        self._require(Capability.EMBEDDINGS)
+        self._require(Capability.EMBEDDINGS, model)
         texts = [inputs] if isinstance(inputs, str) else list(inputs)
         if not texts:
             return Embeddings(vectors=[], attempts=0)
         wanted = model or self.model
-        return await self._simple(lambda: self._embed(wanted, texts, extra or {}), as_limits(limits), wanted)
+        return await self._simple(lambda call: self._vectors(call, texts, extra or {}), as_limits(limits), wanted)
 
     @final
     async def aclose(self) -> None:
@@ -259,11 +264,9 @@ class Backend(ABC):
         assert request is not None
         return hooks.listener(self, request)
 
-    async def _simple(self, once: Any, limits: Limits, model: str | None = None) -> Any:
+    async def _simple(self, once: Callable[[Call], Awaitable[T]], limits: Limits, model: str | None = None) -> T:
         call = Call(self.id, model, limits.over(self.settings.limits))
         try:
-            return await call.attempt(once, self.settings.retry)
+            return await call.attempt(lambda: once(call), self.settings.retry)
         finally:
             call.close()
-
-

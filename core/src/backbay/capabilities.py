@@ -80,7 +80,9 @@ class Capabilities(Mapping[Capability, Support]):
         object.__setattr__(self, "listed", listed)
 
     @classmethod
-    def of(cls, *, full: str = "", versioned: str = "", not_implemented: str = "", unsupported: str = "") -> Capabilities:
+    def of(
+        cls, *, full: str = "", versioned: str = "", not_implemented: str = "", unsupported: str = ""
+    ) -> Capabilities:
         """Build from space-separated capability names, one argument for each support value.
 
         Raises:
@@ -108,7 +110,7 @@ class Capabilities(Mapping[Capability, Support]):
         return Capabilities({**self.listed, **Capabilities(changes).listed})  # type: ignore[arg-type]
 
     def allows(self, capability: Capability) -> bool:
-        """Whether a call that needs ``capability`` may be sent. A facet must be declared; anything else may be unknown."""
+        """Whether a call that needs ``capability`` may be sent. Facets must be declared; all else may be unknown."""
         support = self[capability]
         return not support.refused and not (capability in FACETS and support is Support.UNKNOWN)
 

@@ -40,7 +40,9 @@ def _misplaced(index: int, what: str) -> InvalidRequestError:
     return InvalidRequestError(f"messages[{index}]: {what}.")
 
 
-def apply_capabilities(request: Request, capabilities: Capabilities, *, backend: str) -> tuple[Request, tuple[str, ...]]:
+def apply_capabilities(
+    request: Request, capabilities: Capabilities, *, backend: str
+) -> tuple[Request, tuple[str, ...]]:
     """Check that the backend has all that the request asks for.
 
     Returns:

@@ -20,6 +20,7 @@ from .messages import (
     ThinkingPart,
     ToolCall,
     ToolSpec,
+    describe,
 )
 
 _PARTS: dict[str, type[TextPart | ImagePart | AudioPart | FilePart | ThinkingPart]] = {
@@ -70,8 +71,6 @@ def _as_message(value: object, index: int) -> Message:
             fields["tool_calls"] = tuple(as_tool_call(call) for call in fields["tool_calls"])
         return Message(**fields)
     except ValidationError as failure:
-        from .request import describe
-
         raise InvalidRequestError(f"messages[{index}]: {describe(failure)}") from None
     except (TypeError, ValueError, KeyError) as failure:
         raise InvalidRequestError(f"messages[{index}]: {failure}") from None
@@ -99,7 +98,7 @@ def _as_part(value: object) -> Part:
     kind = value.get("type")
     if kind == "image_url":
         image = value["image_url"]
-        return ImagePart(**({"url": image} if isinstance(image, str) else dict(image)))
+        return ImagePart.model_validate({"url": image} if isinstance(image, str) else dict(image))
     if kind == "input_audio":
         return AudioPart(**value["input_audio"])
     if kind == "file" and isinstance(value.get("file"), Mapping):
@@ -155,8 +154,6 @@ def _as_tool(value: object, index: int) -> ToolSpec:
     try:
         return ToolSpec(**fields)
     except ValidationError as failure:
-        from .request import describe
-
         raise InvalidRequestError(f"tools[{index}]: {describe(failure)}") from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, cast
 
 from .capabilities import Capabilities
 from .errors import ConfigurationError, MissingCredentialError, PluginContractError
@@ -56,6 +56,11 @@ def connect(
         MissingCredentialError: The vendor wants a key and there is none; names the variables.
         ConfigurationError: Something else in the set-up cannot work.
     """
+    given: Secret | Literal[""] | None
+    try:
+        given = None if api_key is None else "" if api_key == "" else as_secret(api_key)
+    finally:
+        del api_key  # From here on nothing that a traceback may show has it.
     name, model = split(reference)
     spec = resolve(name)
     is_http = spec.backend is None
@@ -63,7 +68,7 @@ def connect(
     if not is_http:
         _refuse_http_arguments(spec, base_url=base_url, wire=wire, transport=transport)
     settings = Settings(
-        api_key=_credential(spec, api_key),
+        api_key=_credential(spec, given),
         base_url=(base_url or _base_url(spec)) if is_http else None,
         wire=wire,
         limits=as_limits(limits),
@@ -89,8 +94,8 @@ def connect_sync(
     """Return a backend whose methods block. Arguments and errors as in ``connect``."""
     from .sync import SyncBackend
 
-    return SyncBackend(
-        connect(
+    try:
+        backend = connect(
             reference,
             api_key=api_key,
             base_url=base_url,
@@ -99,7 +104,9 @@ def connect_sync(
             transport=transport,
             **config,
         )
-    )
+    finally:
+        del api_key
+    return SyncBackend(backend)
 
 
 def find_credential(spec: BackendSpec) -> Secret | None:
@@ -111,13 +118,16 @@ def find_credential(spec: BackendSpec) -> Secret | None:
     for variable in spec.credential_env:
         value = os.environ.get(variable, "")
         if value.strip():
-            return Secret(value, source=f"env:{variable}")
+            try:
+                return Secret(value, source=f"env:{variable}")
+            finally:
+                del value
     return None
 
 
-def _credential(spec: BackendSpec, given: str | SecretHolder | None) -> Secret | None:
-    if given is not None and given != "":
-        return as_secret(given)
+def _credential(spec: BackendSpec, given: Secret | Literal[""] | None) -> Secret | None:
+    if isinstance(given, Secret):
+        return given
     found = find_credential(spec) if given is None else None
     if found is None and spec.requires_credential:
         variables = " or ".join(spec.credential_env)
@@ -148,18 +158,19 @@ def _refuse_http_arguments(spec: BackendSpec, **given: object) -> None:
             raise ConfigurationError(f"{spec.name} runs in this process and has no {name}.", backend=spec.name)
 
 
-def _backend_class(spec: BackendSpec) -> Any:
+def _backend_class(spec: BackendSpec) -> type[Backend]:
     if spec.backend is None:
         from .http.driver import HTTPBackend
 
         return HTTPBackend
     module, _, name = spec.backend.partition(":")
     try:
-        return getattr(import_module(module), name)
+        found: type[Backend] = getattr(import_module(module), name)
     except (ImportError, AttributeError) as failure:
         raise PluginContractError(
             f"{spec.name} names {spec.backend} as its backend, and it cannot be loaded: {failure}", backend=spec.name
         ) from failure
+    return found
 
 
 def _retry(value: object) -> RetryPolicy:
@@ -190,9 +201,11 @@ def _capabilities(value: object) -> Mapping[str, str]:
     return given  # type: ignore[return-value]
 
 
-def _transport(value: object) -> Any:
-    if value is None or (hasattr(value, "send") and not hasattr(value, "build_request")):
-        return value
+def _transport(value: object) -> Transport | None:
+    if value is None:
+        return None
+    if hasattr(value, "send") and not hasattr(value, "build_request"):
+        return cast("Transport", value)
     if value == "aiohttp":
         from .http.adapters.aiohttp import AiohttpTransport
 

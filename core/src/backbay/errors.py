@@ -25,11 +25,11 @@
     │   │   ├── ContextLengthError        the prompt does not fit the model
     │   │   └── ContentFilterError        the vendor refused the content
     │   ├── AuthenticationError           401, or a vendor's code for a bad key
-    │   ├── PermissionDeniedError         403
+    │   ├── PermissionDeniedError         403, 451
     │   ├── NotFoundError                 404 for something that is not a model
     │   │   └── ModelNotFoundError        the model does not exist, or is not this key's to use
     │   ├── RateLimitError                429
-    │   │   └── QuotaExceededError        the account has nothing left: waiting does not help
+    │   │   └── QuotaExceededError        402; the account has nothing left: waiting does not help
     │   ├── OverloadedError               503 and 529
     │   └── ServerError                   any other 5xx
     ├── ProtocolError                     what came is not what the wire promises
@@ -39,7 +39,7 @@
     ├── ClosedError                       the backend or the stream was closed (also a RuntimeError)
     └── LoopError                         a synchronous call on an event loop's own thread (also a RuntimeError)
 
-Classification goes by the vendor's own code, then the HTTP status, then the plain class; never by the words of a message.
+Classification goes by the vendor's own code, then the HTTP status, then the plain class; never by a message's words.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .messages import Response
+    from .response import Response
 
 Phase = Literal["prepare", "connect", "wait", "stream", "decode"]
 """Where a call was when it failed: before any I/O, connecting, waiting for the first byte, reading, or decoding."""

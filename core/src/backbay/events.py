@@ -31,7 +31,10 @@ class Text:
 
 @dataclass(slots=True)
 class Thinking:
-    """More of what the model thinks. ``opaque`` is vendor data to be kept, by backend name; then ``delta`` may be empty."""
+    """More of what the model thinks.
+
+    ``opaque`` is vendor data to be kept, by backend name; beside it ``delta`` may be empty.
+    """
 
     delta: str
     opaque: JSONObject | None = None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .events import Ended, Event, Started, Text, Thinking, ToolDelta, UsageSeen
-from .response import Response, Usage
+from .response import JSONObject, Response, Usage
 
 if TYPE_CHECKING:
     from .messages import TextPart, ThinkingPart, ToolCall
@@ -85,7 +84,7 @@ class Fold:
         """Whether the vendor said that it finished."""
         return self._ended is not None
 
-    def response(self, *, raw: dict[str, Any] | None = None) -> Response:
+    def response(self, *, raw: JSONObject | None = None) -> Response:
         """Return the response so far; ``finish`` is ``None`` while there was no ``Ended``."""
         from .messages import TextPart, ThinkingPart
 
@@ -99,24 +98,19 @@ class Fold:
                 parts.append(ThinkingPart(text="".join(run[1]), opaque=run[2] or None))
         thoughts = [part.text for part in parts if part.type == "thinking"]
         started, ended = self._started or Started(), self._ended
-        response = Response(
+        return Response(
             text="".join(part.text for part in parts if part.type == "text"),
             thinking="".join(thoughts) or None,
             tool_calls=tuple(part for part in parts if part.type == "tool_call"),
             parts=tuple(parts),
+            finish=ended.finish if ended else None,
+            raw_finish=ended.raw_finish if ended else None,
             usage=self._usage,
             model=started.model,
             id=started.id,
+            refusal=ended.refusal if ended else None,
+            details=dict((ended.details if ended else None) or {}),
             raw=raw,
-        )
-        if ended is None:
-            return response
-        return replace(
-            response,
-            finish=ended.finish,
-            raw_finish=ended.raw_finish,
-            refusal=ended.refusal,
-            details=dict(ended.details or {}),
         )
 
 
@@ -126,9 +120,9 @@ def _tool_call(call: _Call) -> ToolCall:
     return ToolCall(id=call.id, name=call.name, raw_arguments="".join(call.fragments), opaque=call.opaque or None)
 
 
-def fold(events: Iterable[Event]) -> Response:
-    """Fold whole streams: ``fold(stream(request)) == complete(request)``."""
+def fold(events: Iterable[Event], *, raw: JSONObject | None = None) -> Response:
+    """Fold whole streams: ``fold(stream(request)) == complete(request)``. ``raw`` is for the response's field."""
     folded = Fold()
     for event in events:
         folded.add(event)
-    return folded.response()
+    return folded.response(raw=raw)

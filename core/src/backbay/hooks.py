@@ -7,7 +7,7 @@ is a warning. What ``before_request`` raises stops the call before any I/O.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pluggy
@@ -47,7 +47,7 @@ class Specifications:
     def on_event(self, backend: Backend, request: Request, event: Event) -> None:
         """See each event of a stream. Keep it quick: it runs for every chunk."""
 
-    def register_commands(self, app: Any) -> None:
+    def register_commands(self, app: object) -> None:
         """Add commands to the command line, a ``typer.Typer``."""
 
 
@@ -113,11 +113,20 @@ def before_request(backend: Backend, request: Request) -> Request:
     """Let each hook see and replace the request."""
     if not anybody():
         return request
+    from .errors import PluginContractError
+    from .request import Request
+
     for implementation in manager().hook.before_request.get_hookimpls():
         given = {"backend": backend, "request": request}
         changed = implementation.function(*(given[name] for name in implementation.argnames))
-        if changed is not None:
-            request = changed
+        if changed is None:
+            continue
+        if not isinstance(changed, Request):
+            raise PluginContractError(
+                f"The before_request hook of {implementation.plugin_name} returned a {type(changed).__name__}; "
+                "it may return a Request, or None."
+            )
+        request = changed
     return request
 
 
@@ -130,7 +139,7 @@ def listener(backend: Backend, request: Request) -> Listener:
     def quietly(name: str, **facts: object) -> None:
         try:
             getattr(hook, name)(backend=backend, request=request, **facts)
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 (a hook that looks on never harms the call)
             warnings.warn(f"a {name} hook raised {type(failure).__name__}: {failure}", HookWarning, stacklevel=2)
 
     def wanted(name: str) -> bool:

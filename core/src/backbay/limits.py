@@ -32,10 +32,12 @@ class Limits:
             value = getattr(self, item.name)
             good = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
             if not good or (value is not None and not (0 < value < math.inf)):
-                raise InvalidRequestError(f"limits.{item.name} is {value!r}; give seconds above 0, or None for no limit.")
+                raise InvalidRequestError(f"limits.{item.name} is {value!r}; give seconds above 0, or None for none.")
 
     def over(self, defaults: Limits) -> Limits:
         """Return these limits, with those of ``defaults`` where none is set."""
+        if self is NO_LIMITS:
+            return defaults
         return Limits(
             total=defaults.total if self.total is None else self.total,
             first_event=defaults.first_event if self.first_event is None else self.first_event,

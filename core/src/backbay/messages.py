@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ._images import sniff_media_type, split_data_url
 
@@ -191,12 +191,16 @@ class Message(Frozen):
             yield ImagePart(url=image) if remote else ImagePart(data=image)
 
 
+def _no_parameters() -> dict[str, JsonValue]:
+    return {"type": "object", "properties": {}}
+
+
 class ToolSpec(Frozen):
     """A tool that the model may call: a name, what it does, and a JSON Schema of its arguments."""
 
     name: str = Field(min_length=1)
     description: str = ""
-    parameters: dict[str, JsonValue] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    parameters: dict[str, JsonValue] = Field(default_factory=_no_parameters)
     strict: bool | None = None
 
 
@@ -208,5 +212,15 @@ class ResponseFormat(Frozen):
     strict: bool | None = None
 
 
-MessagesInput = str | Message | Mapping[str, Any] | Sequence[Message | Mapping[str, Any]]
+MessagesInput = str | Message | Mapping[str, object] | Sequence[Message | Mapping[str, object]]
 """What a call takes as messages: a prompt, one message, or several; dicts follow the OpenAI convention."""
+
+
+def describe(failure: ValidationError) -> str:
+    """Say in one line what a pydantic validation found wrong, without the values."""
+    problems = []
+    for problem in failure.errors(include_url=False, include_input=False):
+        where = ".".join(str(step) for step in problem["loc"])
+        what = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{where}: {what}" if where else what)
+    return "; ".join(problems)

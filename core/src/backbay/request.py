@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, TypeVar
 
-from pydantic import BaseModel, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from .coerce import as_messages, as_response_format, as_tools
 from .errors import InvalidRequestError, UnknownOptionError
 from .limits import Limits, LimitsInput, as_limits
-from .messages import Frozen, Message, MessagesInput, ResponseFormat, ToolSpec
+from .messages import Frozen, Message, MessagesInput, ResponseFormat, ToolSpec, describe
 
 N = TypeVar("N", int, float)
 
@@ -55,7 +55,7 @@ class Request(Frozen):
     reasoning: Effort | int | None = None
     limits: Limits = Limits()
     on_unsupported: OnUnsupported = "error"
-    extra: dict[str, JsonValue] = {}
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("temperature")
     @classmethod
@@ -91,19 +91,19 @@ class Options(TypedDict, total=False):
     """The keyword arguments of ``complete`` and ``stream``; each as in ``Request``, and in friendlier forms too."""
 
     model: str | None
-    tools: Sequence[ToolSpec | Mapping[str, Any]] | None
-    tool_choice: str | Mapping[str, Any] | None
+    tools: Sequence[ToolSpec | Mapping[str, object]] | None
+    tool_choice: str | Mapping[str, object] | None
     parallel_tool_calls: bool | None
     temperature: float | None
     top_p: float | None
     max_tokens: int | None
     stop: str | Sequence[str] | None
     seed: int | None
-    response_format: Mapping[str, Any] | type[BaseModel] | ResponseFormat | None
+    response_format: Mapping[str, object] | type[BaseModel] | ResponseFormat | None
     reasoning: Effort | int | bool | None
     limits: LimitsInput
     on_unsupported: OnUnsupported
-    extra: Mapping[str, Any] | None
+    extra: Mapping[str, object] | None
     system: str | None
 
 
@@ -151,16 +151,6 @@ def check_names(options: Mapping[str, object]) -> None:
             near = difflib.get_close_matches(name, OPTION_NAMES, n=1)
             hint = f"Did you mean {near[0]}?" if near else "A field that only this vendor has goes into extra={...}."
             raise UnknownOptionError(f"There is no option {name!r}.", hint=hint)
-
-
-def describe(failure: ValidationError) -> str:
-    """Say in one line what a pydantic validation found wrong, without the values."""
-    problems = []
-    for problem in failure.errors(include_url=False, include_input=False):
-        where = ".".join(str(step) for step in problem["loc"])
-        what = problem["msg"].removeprefix("Value error, ")
-        problems.append(f"{where}: {what}" if where else what)
-    return "; ".join(problems)
 
 
 def _tool_choice(value: object) -> object:

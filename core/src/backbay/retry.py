@@ -46,5 +46,5 @@ class RetryPolicy:
             seconds = asked
         else:
             # Up to a quarter less, so that many callers do not come back together.
-            seconds = min(self.first_pause * 2.0 ** (attempt - 1), self.longest_pause) * random.uniform(0.75, 1.0)
+            seconds = min(self.first_pause * 2.0 ** (attempt - 1), self.longest_pause) * random.uniform(0.75, 1.0)  # noqa: S311 (no secret)
         return None if remaining is not None and seconds >= remaining else seconds

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import json
+from collections.abc import Callable
 from typing import NoReturn, Protocol, runtime_checkable
+from urllib.parse import quote
 
 from .errors import InvalidCredentialError
+
+_TELLING = 8
+"""Characters of a key's beginning that say more than whose key it is."""
 
 
 @runtime_checkable
@@ -30,10 +36,14 @@ class Secret:
     __slots__ = ("_read", "source")
 
     def __init__(self, value: str, *, source: str = "argument") -> None:
-        _check(value, source)
-        # A closure, so that neither vars() nor __slots__ lists the value.
-        self._read = lambda: value
         self.source = source
+        problem = _problem(value, source)
+        if problem is not None:
+            # Not kept in this frame either, for tracebacks that show local variables.
+            value = ""
+            raise problem
+        # A closure, so that neither vars() nor __slots__ lists the value.
+        self._read: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
         """Return the credential. Call it only where the header is written."""
@@ -54,30 +64,53 @@ class Secret:
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret cannot be pickled or copied; pass the Backend's name and let each process find its key")
+        raise TypeError(
+            "a Secret cannot be pickled or copied; pass the Backend's name and let each process find its key"
+        )
 
 
 def as_secret(value: str | SecretHolder, *, source: str = "argument") -> Secret:
     """Return ``value`` as a ``Secret``; a ``SecretStr`` and its like are unwrapped."""
     if isinstance(value, Secret):
         return value
-    if isinstance(value, str):
+    try:
+        if not isinstance(value, str) and isinstance(value, SecretHolder):
+            return Secret(value.get_secret_value(), source=source)
         return Secret(value, source=source)
-    return Secret(value.get_secret_value(), source=source)
+    finally:
+        del value  # Likewise.
 
 
-def _check(value: str, source: str) -> None:
+def redact(text: str, value: str) -> str:
+    """Return ``text`` with ``***`` for the credential ``value``: plain, escaped as in JSON or a URL, or cut at the end.
+
+    A placeholder of less than 4 characters, as some local servers want one, is no secret and stays.
+    """
+    if len(value) < 4:
+        return text
+    in_json = json.dumps(value)[1:-1]
+    for form in (quote(value, safe=""), in_json.replace("/", "\\/"), in_json, value):
+        text = text.replace(form, "***")
+    whole = text.rstrip("\u2026")
+    for length in range(len(value) - 1, _TELLING - 1, -1):
+        if whole.endswith(value[:length]):
+            return f"{whole[:-length]}***"
+    return text
+
+
+def _problem(value: object, source: str) -> InvalidCredentialError | None:
     if not isinstance(value, str):
-        raise InvalidCredentialError(f"The key from {source} is a {type(value).__name__}, not a string.")
+        return InvalidCredentialError(f"The key from {source} is a {type(value).__name__}, not a string.")
     if not value:
-        raise InvalidCredentialError(f"The key from {source} is empty.", hint="Unset it, or give the key.")
+        return InvalidCredentialError(f"The key from {source} is empty.", hint="Unset it, or give the key.")
     for position, character in enumerate(value):
         if not "!" <= character <= "~":
-            raise InvalidCredentialError(
+            return InvalidCredentialError(
                 f"The key from {source} has {_describe(character)} at position {position} of {len(value)}; "
                 "a key is printable ASCII without white space.",
                 hint="Copy the key again, without quotes or a line end.",
             )
+    return None
 
 
 def _describe(character: str) -> str:

@@ -184,9 +184,8 @@ class EventStream(AsyncIterator[Event]):
         if reader is not None and reader is not asyncio.current_task():
             self._closed = self._interrupted = True
             reader.cancel()
-            while self._reader is reader:
+            while self._reader is reader:  # noqa: ASYNC110 (the reader ends within a few turns of the loop)
                 await asyncio.sleep(0)
-            return
         self._closed = True
         await self._release()
 

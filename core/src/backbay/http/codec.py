@@ -59,8 +59,10 @@ class StreamDecoder(Protocol):
         """Take more bytes; return the events that are complete now."""
 
     def finish(self) -> Sequence[Event]:
-        """Take the end of the body; return the last events. Without the vendor's word that it finished, ``failure``
-        is a ``TruncatedError``."""
+        """Take the end of the body; return the last events.
+
+        Without the vendor's word that it finished, ``failure`` is a ``TruncatedError``.
+        """
 
 
 class Codec(Protocol):

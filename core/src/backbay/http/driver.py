@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ..attempt import Call
 from ..backend import Backend
@@ -18,6 +17,7 @@ from ..fold import fold
 from ..limits import NO_LIMITS
 from ..request import Request
 from ..response import Embeddings, Health, ModelInfo, Response
+from ..secrets import redact
 from ..settings import Settings
 from ..spec import BackendSpec
 from ..wires import WIRES
@@ -42,6 +42,16 @@ CONFIG = {
 """What ``connect`` takes for every HTTP backend, besides what its spec declares."""
 
 
+T = TypeVar("T")
+
+
+class _Headers(list[tuple[str, str]]):
+    """Headers with the key among them, which a traceback that shows local variables must not show."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} headers>"
+
+
 class HTTPBackend(Backend):
     """A vendor that speaks HTTP on some wire. A vendor on a wire that core knows needs no subclass."""
 
@@ -56,7 +66,8 @@ class HTTPBackend(Backend):
         self._at_home = default is not None and urls.origin(self.base_url) == urls.origin(default)
         self._codec = _codec(spec, settings, at_home=self._at_home)
         self._headers = _headers(spec, settings)
-        self._transport: Transport | None = settings.transport
+        # In a list, so that the views of with_options share it, whoever needs it first.
+        self._transport: list[Transport] = [] if settings.transport is None else [settings.transport]
         self._base = self.base_url
 
     @property
@@ -97,27 +108,29 @@ class HTTPBackend(Backend):
         assert call.request is not None
         body = await self._fetch(self._codec.encode(call.request, stream=False), call)
         call.phase = "decode"
-        try:
-            decoded = self._codec.decode(body)
-        except BackbayError as error:
-            raise self._cleaned(error) from error.__cause__
-        return replace(fold(decoded.events), raw=decoded.raw)
+        decoded = self._decoded(lambda: self._codec.decode(body))
+        return fold(decoded.events, raw=decoded.raw)
 
-    async def _list_models(self) -> Sequence[ModelInfo]:
-        call = Call(self.id, None, NO_LIMITS)
-        return self._codec.decode_models(await self._fetch(HTTPRequest("GET", self.spec.models_path or ""), call))
+    async def _models(self, call: Call) -> Sequence[ModelInfo]:
+        body = await self._fetch(HTTPRequest("GET", self.spec.models_path or ""), call)
+        call.phase = "decode"
+        return self._decoded(lambda: self._codec.decode_models(body))
 
-    async def _embed(self, model: str | None, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
-        if model is None:
+    async def _vectors(self, call: Call, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
+        if call.model is None:
             raise ConfigurationError("There is no model to ask for embeddings; give model=.", backend=self.id)
-        call = Call(self.id, model, NO_LIMITS)
-        body = await self._fetch(self._codec.encode_embeddings(model, inputs, extra), call)
-        return self._codec.decode_embeddings(body, len(inputs))
+        body = await self._fetch(self._codec.encode_embeddings(call.model, inputs, extra), call)
+        call.phase = "decode"
+        return self._decoded(lambda: self._codec.decode_embeddings(body, len(inputs)))
 
     async def _probe(self) -> Health:
         start = time.perf_counter()
         url = urls.join(self._base, self.spec.health_path or "")
-        response = await self._get_transport().send("GET", url, self._all_headers(""), b"")
+        try:
+            response = await self._get_transport().send("GET", url, self._all_headers(""), b"")
+        except BackbayError as error:
+            self._cleaned(error)
+            raise
         try:
             status = response.status
             milliseconds = 1000 * (time.perf_counter() - start)
@@ -129,8 +142,8 @@ class HTTPBackend(Backend):
             await response.aclose()
 
     async def _aclose(self) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()
+        for transport in self._transport:
+            await transport.aclose()
 
     async def _fetch(self, request: HTTPRequest, call: Call) -> bytes:
         response = await self._send(request, call)
@@ -145,10 +158,15 @@ class HTTPBackend(Backend):
         url = urls.join(self._base, request.path)
         headers = self._all_headers("application/json" if request.body else "")
         headers += [(name, value) for name, value in request.headers.items()]
-        response = await self._get_transport().send(request.method, url, headers, request.body)
+        try:
+            response = await self._get_transport().send(request.method, url, headers, request.body)
+        except BackbayError as error:
+            self._cleaned(error)  # Words of a peer that does not speak HTTP may be in it.
+            raise
         call.phase = "wait"
         try:
-            call.request_id = response.headers.get("x-request-id") or response.headers.get("request-id")
+            request_id = response.headers.get("x-request-id") or response.headers.get("request-id")
+            call.request_id = self._redact(request_id) if request_id else None
             if not 200 <= response.status < 300:
                 raise await self._error(response)
         except BaseException:
@@ -161,19 +179,27 @@ class HTTPBackend(Backend):
         facts = self._codec.error(response.status, response.headers, body)
         return response_error(response.status, response.headers, body, facts, redact=self._redact)
 
+    def _decoded(self, decode: Callable[[], T]) -> T:
+        try:
+            return decode()
+        except BackbayError as error:
+            raise self._cleaned(error) from error.__cause__
+
     def _cleaned(self, error: BackbayError) -> BackbayError:
         """Take the key out of an error that a codec made."""
         error.message = self._redact(error.message)
         error.args = (error.message,)
-        error.body = None if error.body is None else self._redact(error.body)
+        for name in ("body", "code", "request_id", "hint"):
+            text = getattr(error, name)
+            setattr(error, name, None if text is None else self._redact(text))
         return error
 
     def _redact(self, text: str) -> str:
         secret = self.settings.api_key
-        return text if secret is None else text.replace(secret.reveal(), "***")
+        return text if secret is None else redact(text, secret.reveal())
 
-    def _all_headers(self, content_type: str) -> list[tuple[str, str]]:
-        headers = list(self._headers)
+    def _all_headers(self, content_type: str) -> _Headers:
+        headers = _Headers(self._headers)
         if content_type:
             headers.append(("content-type", content_type))
         secret = self.settings.api_key
@@ -184,15 +210,16 @@ class HTTPBackend(Backend):
         return headers
 
     def _get_transport(self) -> Transport:
-        if self._transport is None:
+        if not self._transport:
             from .adapters.httpx import HTTPXTransport
 
-            self._transport = HTTPXTransport()
-        return self._transport
+            self._transport.append(HTTPXTransport())
+        return self._transport[0]
 
 
 async def _read(response: TransportResponse, limit: int, call: Call) -> bytes:
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     async for data in response.chunks():
         if not parts:
             call.watch.first_event()
@@ -266,10 +293,10 @@ def _headers(spec: BackendSpec, settings: Settings) -> tuple[tuple[str, str], ..
     given: Any = settings.config.get("headers", {})
     if not isinstance(given, Mapping):
         raise ConfigurationError(f"{spec.name}: headers must be a mapping of names to values.", backend=spec.name)
-    for name, value in given.items():
+    for name, value in ((str(name), value) for name, value in given.items()):
         if name.lower() == spec.auth_header.lower() and settings.api_key is not None:
             raise ConfigurationError(f"{spec.name}: {name} is the key's header; use api_key=.", backend=spec.name)
-        found[str(name).lower()] = str(value)
+        found[name.lower()] = str(value)
     for name, value in found.items():
         if not name.isascii() or not value.isascii() or any(c in "\r\n\0" for c in name + value):
             raise ConfigurationError(f"{spec.name}: the header {name!r} has characters that no header may have.")

@@ -1,8 +1,8 @@
 """The seam between Backbay and an HTTP library: send a request, get a status and an iterator of bytes.
 
-No public signature shows a type of an HTTP library. An adapter raises only ``ConnectError`` and ``ConnectionLostError``.
-Limits are kept by core, so an adapter sets no timeouts of its own; it follows no redirects and reads no proxy settings
-from the environment.
+No public signature shows a type of an HTTP library. An adapter raises only ``ConnectError`` and
+``ConnectionLostError``. Limits are kept by core, so an adapter bounds nothing but the making of a connection; it
+follows no redirects and reads no proxy settings from the environment.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ class TransportResponse(Protocol):
 class Transport(Protocol):
     """Moves bytes. One object serves many calls at once, on any number of event loops, in forked processes too."""
 
-    async def send(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> TransportResponse:
+    async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come.
 
         Raises:

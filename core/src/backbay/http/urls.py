@@ -17,7 +17,10 @@ def check_base_url(url: str, *, backend: str, allow_insecure_http: bool) -> str:
     """
     if not isinstance(url, str) or any(c.isspace() or ord(c) < 32 for c in url.strip()):
         raise ConfigurationError(f"{backend}: the base URL is not a URL.", backend=backend)
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError as failure:
+        raise ConfigurationError(f"{backend}: the base URL is not a URL: {failure}.", backend=backend) from None
     shown = f"{parts.scheme}://{parts.hostname or ''}"
     try:
         good_port = parts.port is None or parts.port > 0
@@ -25,7 +28,7 @@ def check_base_url(url: str, *, backend: str, allow_insecure_http: bool) -> str:
         good_port = False
     if parts.scheme not in ("http", "https") or not parts.hostname or not good_port:
         raise ConfigurationError(
-            f"{backend}: {url.split('@')[-1]!r} is no base URL.",
+            f"{backend}: {url.rsplit('@', maxsplit=1)[-1].split('?', maxsplit=1)[0]!r} is no base URL.",
             backend=backend,
             hint="Give the whole address, like https://api.example.com/v1 or http://127.0.0.1:8080/v1.",
         )

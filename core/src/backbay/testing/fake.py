@@ -15,7 +15,7 @@ from ..spec import BackendSpec
 Canned = str | BaseException | Sequence[Event]
 """One answer: its text, what to raise, or its events."""
 
-_CAN = Capabilities({capability: Support.FULL for capability in Capability}).with_(
+_CAN = Capabilities(dict.fromkeys(Capability, Support.FULL)).with_(
     {"embeddings": "unsupported", "execute": "unsupported", "complete_raw": "unsupported"}
 )
 
@@ -31,7 +31,9 @@ FAKE_SPEC = BackendSpec(
 class FakeBackend(Backend):
     """Gives its answers in turn; the last one again and again. ``requests`` has every request that it was asked."""
 
-    def __init__(self, spec: BackendSpec = FAKE_SPEC, model: str | None = "fake-1", settings: Settings | None = None):
+    def __init__(
+        self, spec: BackendSpec = FAKE_SPEC, model: str | None = "fake-1", settings: Settings | None = None
+    ) -> None:
         super().__init__(spec, model, settings)
         self.requests: list[Request] = []
         self.answers: list[Canned] = ["Hello."]

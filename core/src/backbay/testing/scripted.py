@@ -33,10 +33,10 @@ class Reply:
         status: HTTP status.
         headers: Headers besides the framing's.
         steps: The body, in pieces and pauses.
-        framing: ``"chunked"``, ``"length"`` (a Content-Length), ``"close"`` (ends with the connection), or ``"raw"``: the
-            steps are the whole answer, head included.
-        end: What follows: ``"keep"`` the connection, ``"close"`` it, ``"reset"`` it, or ``"cut"`` it before the framing's
-            end.
+        framing: ``"chunked"``, ``"length"`` (a Content-Length), ``"close"`` (ends with the connection), or ``"raw"``:
+            the steps are the whole answer, head included.
+        end: What follows: ``"keep"`` the connection, ``"close"`` it, ``"reset"`` it, or ``"cut"`` it before the
+            framing's end.
     """
 
     status: int = 200
@@ -80,7 +80,7 @@ class Received:
     at: float
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 (a test looks into it as it likes)
         """The body decoded as JSON."""
         return json.loads(self.body)
 
@@ -215,7 +215,7 @@ def _gone(reader: asyncio.StreamReader) -> bool:
 
 async def _pause(seconds: float, reader: asyncio.StreamReader) -> None:
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and not _gone(reader):
+    while (left := end - time.monotonic()) > 0 and not _gone(reader):  # noqa: ASYNC110 (a reader has no such event)
         await asyncio.sleep(min(left, 0.005))
 
 

@@ -58,12 +58,7 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
 
 def _options(request: Request, quirks: Mapping[str, object]) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if request.tools:
-        options["tools"] = [_tool(tool) for tool in request.tools]
-        if request.tool_choice is not None:
-            options["tool_choice"] = _choice(request.tool_choice)
-        if request.parallel_tool_calls is not None:
-            options["parallel_tool_calls"] = request.parallel_tool_calls
+    options.update(_tool_options(request))
     for name in ("temperature", "top_p", "seed"):
         value = getattr(request, name)
         if value is not None:
@@ -73,11 +68,22 @@ def _options(request: Request, quirks: Mapping[str, object]) -> dict[str, Any]:
     if request.stop:
         options["stop"] = list(request.stop)
     if request.response_format is not None:
-        options["response_format"] = _format(request.response_format, bool(quirks.get("strict_schema")))
+        options["response_format"] = _format(request.response_format, make_strict=bool(quirks.get("strict_schema")))
     if isinstance(request.reasoning, int):
         raise UnsupportedError("A reasoning budget in tokens has no place on this wire; give an effort such as 'low'.")
     if request.reasoning is not None:
         options["reasoning_effort"] = request.reasoning
+    return options
+
+
+def _tool_options(request: Request) -> dict[str, Any]:
+    if not request.tools:
+        return {}
+    options: dict[str, Any] = {"tools": [_tool(tool) for tool in request.tools]}
+    if request.tool_choice is not None:
+        options["tool_choice"] = _choice(request.tool_choice)
+    if request.parallel_tool_calls is not None:
+        options["parallel_tool_calls"] = request.parallel_tool_calls
     return options
 
 
@@ -159,7 +165,7 @@ def _choice(choice: str) -> str | dict[str, Any]:
     return {"type": "function", "function": {"name": choice}}
 
 
-def _format(form: ResponseFormat, make_strict: bool) -> dict[str, Any]:
+def _format(form: ResponseFormat, *, make_strict: bool) -> dict[str, Any]:
     if form.schema_ is None:
         return {"type": "json_object"}
     schema: dict[str, Any] = {"name": form.name, "schema": form.schema_}

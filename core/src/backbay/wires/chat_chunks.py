@@ -43,11 +43,19 @@ class ChunkReader:
         finished: Whether the vendor said that the answer is finished.
     """
 
-    __slots__ = ("_backend", "_calls", "_details", "_logprobs", "_raw_finish", "_refusal", "_started", "_usage", "failure")
+    __slots__ = (
+        "_calls",
+        "_details",
+        "_logprobs",
+        "_raw_finish",
+        "_refusal",
+        "_started",
+        "_usage",
+        "failure",
+    )
 
-    def __init__(self, backend: str = "") -> None:
+    def __init__(self) -> None:
         self.failure: BackbayError | None = None
-        self._backend = backend
         self._started = False
         self._calls = ToolDeltas()
         self._usage: object = None
@@ -135,9 +143,8 @@ class ChunkReader:
             return
         inner = part.get("thinking")
         if isinstance(inner, list):
-            for piece in inner:
-                if isinstance(piece, dict) and piece.get("text"):
-                    events.append(Thinking(str(piece["text"])))
+            pieces = [piece.get("text") for piece in inner if isinstance(piece, dict)]
+            events.extend(Thinking(str(text)) for text in pieces if text)
         elif isinstance(inner, str) and inner:
             events.append(Thinking(inner))
         elif isinstance(part.get("text"), str) and part["text"]:
@@ -212,9 +219,7 @@ def _whole_delta(message: object) -> object:
     if not isinstance(message, dict) or not isinstance(message.get("tool_calls"), list):
         return message
     # In a whole answer each entry is a call of its own, whatever index it may claim.
-    calls = [
-        {**call, "index": number} for number, call in enumerate(message["tool_calls"]) if isinstance(call, dict)
-    ]
+    calls = [{**call, "index": number} for number, call in enumerate(message["tool_calls"]) if isinstance(call, dict)]
     return {**message, "tool_calls": calls}
 
 

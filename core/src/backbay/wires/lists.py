@@ -27,14 +27,14 @@ def read_models(body: bytes, *, native: bool) -> Sequence[ModelInfo]:
         found = found["data"] if isinstance(found.get("data"), list) else [found] if "id" in found else None
     if not isinstance(found, list) or any(not _is_model(item) for item in found):
         raise DecodeError("Expected a model list, and something else came.", body=excerpt(body))
-    return [_model(item, native) for item in found]
+    return [_model(item, native=native) for item in found]
 
 
 def _is_model(item: object) -> bool:
     return isinstance(item, dict) and isinstance(item.get("id"), str) and bool(item["id"])
 
 
-def _model(item: dict[str, Any], native: bool) -> ModelInfo:
+def _model(item: dict[str, Any], *, native: bool) -> ModelInfo:
     # llama.cpp: meta.n_ctx is what one slot has now, meta.n_ctx_train what the model was made for.
     # Source: llama.cpp server, GET /v1/models (recorded).
     meta = item.get("meta") if isinstance(item.get("meta"), dict) else {}

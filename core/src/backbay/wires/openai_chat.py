@@ -15,8 +15,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from ..errors import BackbayError, ConfigurationError, DecodeError, OptionConflictError, TruncatedError
+from ..errors import BackbayError, ConfigurationError, DecodeError, OptionConflictError, TooLargeError, TruncatedError
 from ..events import Event
+from ..fold import fold
 from ..http.codec import Decoded, ErrorFacts, HTTPRequest
 from ..http.errorbody import error_facts
 from ..http.sse import SSEDecoder
@@ -29,6 +30,9 @@ from .chat_chunks import ChunkReader, whole_to_chunk
 from .reading import excerpt, load_chunk, load_object, looks_like
 
 __all__ = ["ChatDecoder", "ChunkReader", "OpenAIChat", "body_of"]
+
+MAX_BODY = 64 * 2**20
+"""Bytes of a body that came where a stream was asked for; a longer one is a ``TooLargeError``."""
 
 QUIRKS = {
     "max_tokens_field": ("max_tokens", "max_completion_tokens"),
@@ -43,7 +47,6 @@ class OpenAIChat:
     """The codec of this wire."""
 
     def __init__(self, spec: BackendSpec, quirks: Mapping[str, object]) -> None:
-        self._backend = spec.name
         self._native = spec.native
         self._embeddings_path = spec.embeddings_path or "embeddings"
         self._quirks = {name: values[0] for name, values in QUIRKS.items()}
@@ -55,26 +58,26 @@ class OpenAIChat:
         return HTTPRequest("POST", "chat/completions", to_bytes(body_of(request, self._quirks, stream=stream)))
 
     def decode(self, body: bytes) -> Decoded:
-        """Return the answer in a body that was not streamed; a server that streams it all the same is understood too."""
-        if body.lstrip()[:6] in (b"data: ", b"event:", b"data:{"):
+        """Return the answer in a body that was not streamed, or was all the same."""
+        if body.lstrip()[:64].startswith((b"data:", b"event:", b":")):
             return self._decode_stream(body)
         raw = load_object(body, "a chat completion")
-        reader = ChunkReader(self._backend)
+        reader = ChunkReader()
         events = list(reader.read(whole_to_chunk(raw)))
         if reader.failure is not None:
-            raise reader.failure
+            raise _with_partial(reader.failure, events)
         if not isinstance(raw.get("choices"), list) or not raw["choices"]:
             raise DecodeError("The answer has no choices.", body=excerpt(body))
         events += reader.end()
         if reader.failure is not None:
-            raise reader.failure
+            raise _with_partial(reader.failure, events)
         return Decoded(events, raw)
 
     def _decode_stream(self, body: bytes) -> Decoded:
         decoder = self.decoder()
         events = [*decoder.feed(body), *decoder.finish()]
         if decoder.failure is not None:
-            raise decoder.failure
+            raise _with_partial(decoder.failure, events)
         return Decoded(events)
 
     def decoder(self) -> ChatDecoder:
@@ -103,13 +106,13 @@ class OpenAIChat:
 
 
 class ChatDecoder:
-    """Decodes one streamed answer. A server that answers with one JSON body in spite of ``stream`` is understood too."""
+    """Decodes one streamed answer, and one JSON body in its place."""
 
     def __init__(self, codec: OpenAIChat) -> None:
         self.failure: BackbayError | None = None
         self._codec = codec
         self._sse = SSEDecoder()
-        self._reader = ChunkReader(codec._backend)
+        self._reader = ChunkReader()
         self._done = False
         self._head: bytearray | None = bytearray()
         self._body: bytearray | None = None
@@ -122,6 +125,9 @@ class ChatDecoder:
             data = self._sniff(data)
         if self._body is not None:
             self._body += data
+            if len(self._body) > MAX_BODY:
+                self._body = None
+                self.failure = TooLargeError(f"The answer is no stream, and larger than {MAX_BODY} bytes.")
             return ()
         return self._read(data)
 
@@ -139,10 +145,9 @@ class ChatDecoder:
                 hint="Try again; if it stays, check the base URL.",
             )
             return events
-        for event in self._sse.finish():
-            events += self._take(event.data)
-            if self._done or self.failure is not None:
-                return events
+        events += self._read(None)
+        if self._done or self.failure is not None:
+            return events
         if self._reader.finished:
             return [*events, *self._end()]
         self.failure = TruncatedError(
@@ -164,10 +169,11 @@ class ChatDecoder:
             self._body = bytearray()
         return head
 
-    def _read(self, data: bytes) -> list[Event]:
+    def _read(self, data: bytes | None) -> list[Event]:
+        """Read more bytes, or with ``None`` the end."""
         events: list[Event] = []
         try:
-            for event in self._sse.feed(data):
+            for event in self._sse.finish() if data is None else self._sse.feed(data):
                 events += self._take(event.data)
                 if self._done or self.failure is not None:
                     break
@@ -201,6 +207,12 @@ class ChatDecoder:
             return ()
         self._done = True
         return events
+
+
+def _with_partial(error: BackbayError, events: Sequence[Event]) -> BackbayError:
+    if events:
+        error.partial = fold(events)
+    return error
 
 
 def _checked(name: str, value: object, backend: str) -> object:

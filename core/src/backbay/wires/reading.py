@@ -51,7 +51,7 @@ def load(body: bytes, what: str) -> Any:
         raise DecodeError(
             f"Expected {what}, and an HTML page came.",
             body=excerpt(body),
-            hint="The base URL seems to be wrong: it leads to a web page, not to the API. Is its path (often /v1) right?",
+            hint="The base URL seems wrong: it leads to a web page, not to the API. Is its path, often /v1, right?",
         )
     try:
         return from_json(body)

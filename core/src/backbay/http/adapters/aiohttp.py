@@ -46,26 +46,27 @@ class AiohttpTransport(Transport):
     def __init__(self) -> None:
         self._sessions = PerLoop(_Session)
 
-    async def send(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> TransportResponse:
+    async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
         session = (await self._sessions.get()).session
-        sent = CIMultiDict([*headers, ("accept-encoding", "identity")])
         try:
             response = await session.request(
-                method, URL(url, encoded=True), headers=sent, data=body or None, allow_redirects=False
+                method,
+                URL(url, encoded=True),
+                headers=CIMultiDict([*headers, ("accept-encoding", "identity")]),
+                data=body or None,
+                allow_redirects=False,
             )
         except (aiohttp.ClientConnectorCertificateError, ssl.SSLError) as failure:
-            raise ConnectError(f"The certificate of {url} is not trusted: {failure}") from failure
+            raise ConnectError(f"The certificate of {url} is not trusted: {failure}") from _bare(failure)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as failure:
             raise ConnectError(
                 f"No connection to {url}: {failure}.",
                 retryable=True,
                 hint="Is the server running, and is the base URL right?",
-            ) from failure
+            ) from _bare(failure)
         except (aiohttp.ClientError, OSError) as failure:
-            raise _lost(failure, url) from failure
+            raise _lost(failure, url) from _bare(failure)
         return _Response(response, url)
 
     async def aclose(self) -> None:
@@ -91,6 +92,11 @@ class _Response:
     async def aclose(self) -> None:
         # close() drops a connection whose body was not read, and keeps one whose body was.
         self._response.close() if not self._response.content.at_eof() else self._response.release()
+
+
+def _bare(failure: Exception) -> Exception:
+    # Frames of aiohttp have the headers, and so the key, in local variables.
+    return failure.with_traceback(None)
 
 
 def _lost(failure: BaseException, url: str) -> ConnectionLostError:

@@ -23,20 +23,19 @@ CONNECT_LIMIT = 10.0
 KEEP_ALIVE = 30.0
 """Seconds that an idle connection is kept."""
 
-_SHARD = 32
-# httpcore2's pool looks at every connection for every request; small pools side by side keep 256 calls as cheap as 32.
+_SHARD = 8
+# httpcore2's pool looks at every connection for every request; small pools side by side keep 256 calls as cheap as one.
 
-_tls: ssl.SSLContext | None = None
+_tls: dict[str, ssl.SSLContext] = {}
 
 
 def _tls_context(scheme: str) -> ssl.SSLContext:
-    """Return the one TLS context of the process; for plain http an empty one, which trusts nobody and costs nothing."""
-    global _tls
-    if scheme == "http":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if _tls is None:
-        _tls = httpx2.create_ssl_context()
-    return _tls
+    """Return the one TLS context of the process; for plain http an empty one, which trusts nobody and costs little."""
+    found = _tls.get(scheme)
+    if found is None:
+        plain = scheme == "http"
+        found = _tls[scheme] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx2.create_ssl_context()
+    return found
 
 
 class _Shard:
@@ -44,9 +43,7 @@ class _Shard:
 
     def __init__(self, scheme: str) -> None:
         self.busy = 0
-        limits = httpx2.Limits(
-            max_connections=None, max_keepalive_connections=_SHARD, keepalive_expiry=KEEP_ALIVE
-        )
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_SHARD, keepalive_expiry=KEEP_ALIVE)
         self.transport = httpx2.AsyncHTTPTransport(verify=_tls_context(scheme), trust_env=False, limits=limits)
 
 
@@ -79,22 +76,23 @@ class HTTPXTransport(Transport):
 
     def __init__(self) -> None:
         self._pools = PerLoop(_Pool)
-        self._urls: dict[str, httpx2.URL] = {}
+        self._addresses: dict[str, tuple[httpx2.URL, str]] = {}
 
-    async def send(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> TransportResponse:
+    async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
-        address = self._urls.get(url)
-        if address is None:
-            address = self._urls[url] = httpx2.URL(url)
+        address, host = self._addresses.get(url) or self._address(url)
+        sent = [("host", host), *headers, ("accept-encoding", "identity")]
+        if body:
+            sent.append(("content-length", str(len(body))))
+        # With stream=, httpx2 takes the headers as they are; with content=, it builds them three times over.
         request = httpx2.Request(
             method,
             address,
-            headers=[*headers, ("accept-encoding", "identity")],
-            content=body,
+            headers=sent,
+            stream=httpx2.ByteStream(body),
             extensions={"timeout": {"connect": CONNECT_LIMIT}},
         )
+        del sent  # It has the key, which a traceback with local variables would show.
         shard = (await self._pools.get()).borrow(address.scheme)
         shard.busy += 1
         try:
@@ -105,6 +103,11 @@ class HTTPXTransport(Transport):
                 raise explain(failure, url) from failure
             raise
         return _Response(response, shard, url)
+
+    def _address(self, url: str) -> tuple[httpx2.URL, str]:
+        address = httpx2.URL(url)
+        found = self._addresses[url] = (address, address.netloc.decode("ascii"))
+        return found
 
     async def aclose(self) -> None:
         """Close the running loop's connections."""
@@ -145,18 +148,16 @@ class ClientTransport(Transport):
     """
 
     def __init__(self, client: Any) -> None:
-        library = type(client).__module__.partition(".")[0]
-        for parent in type(client).__mro__:
-            if parent.__module__.partition(".")[0] in ("httpx", "httpx2"):
-                library = parent.__module__.partition(".")[0]
+        homes = [parent.__module__.partition(".")[0] for parent in type(client).__mro__]
+        library = next((home for home in homes if home in ("httpx", "httpx2")), None)
+        if library is None:
+            raise ConfigurationError("transport is no client of httpx or httpx2; give an AsyncClient object.")
         if not hasattr(client, "aclose"):
             raise ConfigurationError("transport is a synchronous client; give an AsyncClient, or leave it out.")
         self._client = client
         self._errors: type[Exception] = import_module(library).HTTPError
 
-    async def send(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> TransportResponse:
+    async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
         request = self._client.build_request(method, url, headers=list(headers), content=body)
         try:
@@ -174,7 +175,7 @@ class ClientTransport(Transport):
 def explain(failure: BaseException, url: str) -> BackbayError:
     """Return an exception of httpx, httpx2 or the system as ours. The names of both libraries' classes are the same."""
     name = type(failure).__name__
-    where = url.split("?")[0]
+    where = url.split("?", maxsplit=1)[0]
     said = str(failure) or next((str(cause) for cause in _causes(failure) if str(cause)), name)
     if name in ("ConnectError", "ConnectTimeout", "ProxyError", "PoolTimeout") or isinstance(failure, ConnectionError):
         return _no_connection(failure, where, said if name != "ConnectTimeout" else "it took too long")
@@ -183,7 +184,9 @@ def explain(failure: BaseException, url: str) -> BackbayError:
     if name in ("LocalProtocolError", "UnsupportedProtocol", "InvalidURL"):
         return ConfigurationError(f"The request to {where} cannot be sent as HTTP: {name}.")
     return ConnectionLostError(
-        f"The connection to {where} broke: {said}", retryable=True, hint="Try again; if it stays, the server is failing."
+        f"The connection to {where} broke: {said}",
+        retryable=True,
+        hint="Try again; if it stays, the server is failing.",
     )
 
 

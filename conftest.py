@@ -1,0 +1,64 @@
+"""What all tests of this repository share: the corpus, an environment without keys, and settings of property tests.
+
+The ordinary profile tries the same examples each time, so that a run says the same twice; ``fuzz`` (``tox run -e
+fuzz``) tries many more, and others each time. Neither has a deadline: a loaded machine is no defect.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=20_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take keys and addresses of whoever runs the tests out of the environment."""
+    for name in os.environ:
+        if name.startswith(("OPENAI_", "LLAMACPP_", "LLAMA_", "BACKBAY_PLUGINS", "BACKBAY_PIN")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of recorded traffic: BACKBAY_CORPUS, or ``shared`` beside the repository. In CI it must be there."""
+    named = os.environ.get("BACKBAY_CORPUS")
+    folder = Path(named) if named else Path(__file__).resolve().parents[1] / "shared"
+    if not (folder / "data").is_dir() or not (folder / "wire" / "exchanges").is_dir():
+        reason = (
+            f"no corpus of recorded traffic (data/ and wire/exchanges/) in {folder}; set BACKBAY_CORPUS to its folder"
+        )
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}. In CI this is a failure.")
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def load_exchanges(corpus: Path) -> Callable[[str], list[dict[str, Any]]]:
+    """A function from a glob below wire/exchanges to recorded exchanges; ``response["bytes"]`` has the body."""
+
+    def load(pattern: str) -> list[dict[str, Any]]:
+        found = []
+        for path in sorted((corpus / "wire" / "exchanges").glob(pattern)):
+            exchange = json.loads(path.read_text(encoding="utf-8"))
+            response = exchange["response"]
+            text = response.get("sse", response.get("body"))
+            response["bytes"] = base64.b64decode(response["body_b64"]) if text is None else text.encode()
+            found.append(exchange)
+        assert found, f"the corpus has no exchange that matches {pattern}"
+        return found
+
+    return load
