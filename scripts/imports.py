@@ -26,7 +26,7 @@ FLOORS = (
     "secrets messages limits retry capabilities selection",
     "response spec installed",
     "events coerce choosing discovery loading",
-    "fold request records",
+    "folding request records",
     "settings check attempt",
     "stream",
     "hooks http.codec http.transport",

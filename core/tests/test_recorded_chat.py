@@ -15,7 +15,7 @@ import pytest
 
 from backbay.errors import ResponseError
 from backbay.events import Event, check_events
-from backbay.fold import fold
+from backbay.folding import fold
 from backbay.http.codec import Codec
 from backbay.http.statuses import response_error
 from backbay.response import Finish, Response

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .events import Thinking as Thinking
     from .events import ToolDelta as ToolDelta
     from .events import UsageSeen as UsageSeen
-    from .fold import fold as fold
+    from .folding import fold as fold
     from .limits import Limits as Limits
     from .messages import AudioPart as AudioPart
     from .messages import FilePart as FilePart
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from .messages import ToolCall as ToolCall
     from .messages import ToolSpec as ToolSpec
     from .registry import PluginRecord as PluginRecord
+    from .registry import PluginState as PluginState
     from .registry import inspect as inspect
     from .registry import names as names
+    from .registry import refresh as refresh
     from .registry import register as register
     from .registry import resolve as resolve
     from .request import Request as Request
@@ -68,10 +70,10 @@ _HOME = {
         "UnknownOptionError UnsupportedError"
     ),
     "events": "Ended Event Started Text Thinking ToolDelta UsageSeen",
-    "fold": "fold",
+    "folding": "fold",
     "limits": "Limits",
     "messages": "AudioPart FilePart ImagePart Message ResponseFormat TextPart ThinkingPart ToolCall ToolSpec",
-    "registry": "PluginRecord inspect names register resolve",
+    "registry": "PluginRecord PluginState inspect names refresh register resolve",
     "request": "Request",
     "response": "Embeddings Finish Health ModelInfo Response Usage",
     "retry": "RetryPolicy",

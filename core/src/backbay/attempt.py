@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .errors import BackbayError, ConfigurationError, LimitExceededError, Phase, ProtocolError, RequestError
-from .fold import Fold
+from .folding import Fold
 from .limits import Limits, Watch
 from .request import Request
 from .retry import RetryPolicy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Literal, cast
 
 from .capabilities import Capabilities
@@ -204,7 +205,7 @@ def _capabilities(value: object) -> Mapping[str, str]:
 def _transport(value: object) -> Transport | None:
     if value is None:
         return None
-    if hasattr(value, "send") and not hasattr(value, "build_request"):
+    if iscoroutinefunction(getattr(value, "send", None)) and not hasattr(value, "build_request"):
         return cast("Transport", value)
     if value == "aiohttp":
         from .http.adapters.aiohttp import AiohttpTransport

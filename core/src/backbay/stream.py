@@ -11,7 +11,7 @@ from typing import Self
 from .attempt import Call
 from .errors import BackbayError, ClosedError, LoopError, ProtocolError, TruncatedError
 from .events import Ended, Event
-from .fold import Fold
+from .folding import Fold
 from .response import Response
 from .retry import RetryPolicy
 

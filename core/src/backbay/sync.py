@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import os
 import threading
+import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -34,6 +35,7 @@ class _Bridge:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
+        self.streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
         self._thread = threading.Thread(target=self._run, name="backbay-sync", daemon=True)
         self._thread.start()
 
@@ -44,6 +46,9 @@ class _Bridge:
         finally:
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
+            # Before the loop closes their generators, each by itself and in any order.
+            for stream in list(self.streams):
+                self.loop.run_until_complete(stream.aclose())
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
 
@@ -104,6 +109,7 @@ class SyncStream(Iterator[Event]):
 
     def __init__(self, stream: EventStream) -> None:
         self._stream = stream
+        self._begun = False
 
     @property
     def response(self) -> Response:
@@ -126,6 +132,9 @@ class SyncStream(Iterator[Event]):
                 yield event.delta  # type: ignore[union-attr]
 
     def __next__(self) -> Event:
+        if not self._begun:
+            self._begun = True
+            _get_bridge().streams.add(self._stream)
         event = run(_next(self._stream))
         if event is None:
             raise StopIteration

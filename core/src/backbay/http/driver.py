@@ -13,7 +13,7 @@ from ..attempt import Call
 from ..backend import Backend
 from ..errors import BackbayError, ConfigurationError, TooLargeError
 from ..events import Ended, Event
-from ..fold import fold
+from ..folding import fold
 from ..limits import NO_LIMITS
 from ..request import Request
 from ..response import Embeddings, Health, ModelInfo, Response
@@ -128,8 +128,8 @@ class HTTPBackend(Backend):
         url = urls.join(self._base, self.spec.health_path or "")
         try:
             response = await self._get_transport().send("GET", url, self._all_headers(""), b"")
-        except BackbayError as error:
-            self._cleaned(error)
+        except BackbayError as failure:
+            self._cleaned(failure)
             raise
         try:
             status = response.status

@@ -86,6 +86,8 @@ class ChunkReader:
             self._read_rest(chunk, events)
         if chunk.get("error"):
             self._fail(chunk)
+        # Usage may come before anything else; then it is too late for Started, which must be first.
+        self._started = self._started or bool(events)
         return events
 
     def end(self) -> Sequence[Event]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import BackbayError, ConfigurationError, DecodeError, OptionConflictError, TooLargeError, TruncatedError
 from ..events import Event
-from ..fold import fold
+from ..folding import fold
 from ..http.codec import Decoded, ErrorFacts, HTTPRequest
 from ..http.errorbody import error_facts
 from ..http.sse import SSEDecoder

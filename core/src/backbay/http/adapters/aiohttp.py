@@ -6,6 +6,7 @@ Costs about a third of the default one's CPU a call; see docs/performance.md.
 from __future__ import annotations
 
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ...errors import ConfigurationError, ConnectError, ConnectionLostError
@@ -35,8 +36,11 @@ class _Session:
             auto_decompress=True,
             trust_env=False,
         )
+        self.responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
     async def aclose(self) -> None:
+        for response in list(self.responses):
+            response.close()  # Or else whoever reads it would wait for ever.
         await self.session.close()
 
 
@@ -48,9 +52,9 @@ class AiohttpTransport(Transport):
 
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
-        session = (await self._sessions.get()).session
+        kept = await self._sessions.get()
         try:
-            response = await session.request(
+            response = await kept.session.request(
                 method,
                 URL(url, encoded=True),
                 headers=CIMultiDict([*headers, ("accept-encoding", "identity")]),
@@ -67,6 +71,7 @@ class AiohttpTransport(Transport):
             ) from _bare(failure)
         except (aiohttp.ClientError, OSError) as failure:
             raise _lost(failure, url) from _bare(failure)
+        kept.responses.add(response)
         return _Response(response, url)
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import AsyncGenerator, Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class Closes(Protocol):
@@ -43,10 +43,14 @@ class PerLoop(Generic[C]):
         if kept is not None:
             return kept[0]
         made = self._make()
-        guard = _close_at_end(made)
+        guard = _close_at_end(made, weakref.ref(self))
         self._kept[loop] = (made, guard)
         await guard.__anext__()
         return made
+
+    def forget(self) -> None:
+        """Keep the running loop's ``C`` no longer: it knows its loop, so a weak key alone would keep both for ever."""
+        self._kept.pop(asyncio.get_running_loop(), None)
 
     async def aclose(self) -> None:
         """Close the running loop's ``C``, if there is one."""
@@ -58,8 +62,11 @@ class PerLoop(Generic[C]):
 _forgotten: list[object] = []
 
 
-async def _close_at_end(made: Closes) -> AsyncGenerator[None, None]:
+async def _close_at_end(made: Closes, keeper: weakref.ref[PerLoop[Any]]) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
+        kept = keeper()
+        if kept is not None:
+            kept.forget()
         await made.aclose()
