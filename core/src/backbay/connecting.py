@@ -9,7 +9,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Literal, cast
 
 from .capabilities import Capabilities
-from .errors import ConfigurationError, MissingCredentialError, PluginContractError
+from .errors import BackendImportError, ConfigurationError, MissingCredentialError, PluginContractError
 from .limits import LimitsInput, as_limits
 from .registry import resolve, split
 from .retry import RetryPolicy
@@ -160,6 +160,8 @@ def _refuse_http_arguments(spec: BackendSpec, **given: object) -> None:
 
 
 def _backend_class(spec: BackendSpec) -> type[Backend]:
+    from .backend import Backend
+
     if spec.backend is None:
         from .http.driver import HTTPBackend
 
@@ -167,10 +169,17 @@ def _backend_class(spec: BackendSpec) -> type[Backend]:
     module, _, name = spec.backend.partition(":")
     try:
         found: type[Backend] = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as failure:
-        raise PluginContractError(
-            f"{spec.name} names {spec.backend} as its backend, and it cannot be loaded: {failure}", backend=spec.name
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
+        # Whatever a plugin does when it is imported, sys.exit too, is that plugin's failure.
+        raise BackendImportError(
+            f"{spec.name} names {spec.backend} as its backend, and it cannot be loaded: "
+            f"{type(failure).__name__}: {failure}",
+            backend=spec.name,
         ) from failure
+    if not (isinstance(found, type) and issubclass(found, Backend)):
+        raise PluginContractError(f"{spec.name} names {spec.backend} as its backend, and that is no Backend class.")
     return found
 
 

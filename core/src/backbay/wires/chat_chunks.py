@@ -163,7 +163,7 @@ class ChunkReader:
             events.extend(self._calls.add({"index": 0, "function": delta["function_call"]}))
         if delta.get("refusal"):
             self._refusal.append(str(delta["refusal"]))
-        if delta.get("annotations"):
+        if isinstance(delta.get("annotations"), list):
             self._details.setdefault("annotations", []).extend(delta["annotations"])
         if isinstance(delta.get("audio"), dict) and delta["audio"].get("id"):
             self._details.setdefault("audio", {}).update(delta["audio"])

@@ -1,0 +1,10 @@
+"""``python -m backbay_cli``, the same as ``backbay``."""
+
+from __future__ import annotations
+
+import sys
+
+from . import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""``backbay doctor``: each plugin loaded apart, with the reason of each failure, and the environment by name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import typer
+
+from backbay import InvalidRequestError, inspect
+from backbay.discovery import hook_entry_points
+from backbay.selection import ALLOW_VARIABLE, PIN_VARIABLE
+
+from . import environment, exits
+from .environment import Variable
+from .jsonable import print_json
+from .options import JsonFlag
+from .probing import LIMIT, Found, probe
+from .safe_text import one_line
+from .tables import show
+from .terminal import folded, put
+from .version import facts
+
+_BAD = ("broken", "incompatible")
+_PROBED = ("ok", "shadowed")
+
+ProbeLimit = Annotated[
+    float, typer.Option("--limit", metavar="SECONDS", help="Seconds for each plugin to load.", show_default=True)
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One plugin, after it was loaded in a process of its own.
+
+    Attributes:
+        kind: ``"backend"`` or ``"hooks"``.
+        name: Its entry-point name.
+        distribution: Who brings it; ``None`` if that is not known.
+        version: Its version, or ``None``.
+        location: Where it is installed, or ``None``.
+        state: ``ok``, ``broken``, or what the registry says without loading it.
+        reason: Why it is not ok, or ``None``.
+        seconds: How long it took to load, or ``None`` if it was not loaded.
+        facts: What its spec says of the environment.
+    """
+
+    kind: str
+    name: str
+    distribution: str | None
+    version: str | None
+    location: str | None
+    state: str
+    reason: str | None
+    seconds: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def doctor(*, limit: ProbeLimit = LIMIT, json: JsonFlag = False) -> None:
+    """Load each plugin apart, and say what is broken.
+
+    Each plugin gets a process of its own, so that one that hangs, exits or crashes changes nothing. Also shown:
+    versions, and what the environment has; keys by the name of their variable, never by value. The exit code is 1 if a
+    plugin is broken or incompatible.
+    """
+    if not 0 < limit < float("inf"):
+        raise InvalidRequestError("--limit takes seconds above 0.")
+    plugins = diagnose(limit)
+    read = environment.variables({item.name: item.facts for item in plugins if item.kind == "backend" and item.facts})
+    notes = _notes(read)
+    if json:
+        print_json({"versions": facts(), "plugins": plugins, "environment": read, "notes": notes})
+    else:
+        _show(plugins, read, notes)
+    raise typer.Exit(exits.FAILED if any(item.state in _BAD for item in plugins) else exits.OK)
+
+
+def diagnose(limit: float) -> Sequence[Diagnosis]:
+    """Load every installed plugin, as many at once as there are processors; return what each did, in order."""
+    found = [
+        Diagnosis(
+            kind="backend",
+            name=record.name,
+            distribution=record.distribution,
+            version=record.version,
+            location=record.location,
+            state=str(record.state),
+            reason=record.reason,
+        )
+        for record in inspect(load=False)
+    ]
+    for entry in hook_entry_points():
+        owner = entry.distribution
+        found.append(
+            Diagnosis(
+                kind="hooks",
+                name=entry.name,
+                distribution=owner.name if owner else None,
+                version=owner.version if owner else None,
+                location=owner.location if owner else None,
+                state="ok",
+                reason=None,
+            )
+        )
+    copies = Counter((item.kind, item.name, item.distribution) for item in found)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(lambda item: _probed(item, limit, copies), found))
+
+
+def _probed(item: Diagnosis, limit: float, copies: Mapping[tuple[str, str, str | None], int]) -> Diagnosis:
+    # A later copy of one distribution cannot be loaded by name: the earlier one would be.
+    hidden = item.state == "shadowed" and copies[item.kind, item.name, item.distribution] > 1
+    if item.state not in _PROBED or hidden:
+        return item
+    found: Found = probe(item.kind, f"{item.name}@{item.distribution}" if item.distribution else item.name, limit)
+    if found.ok:
+        return replace(item, seconds=found.seconds, facts=found.facts)
+    return replace(item, state="broken", reason=found.reason, seconds=found.seconds)
+
+
+def _notes(read: Sequence[Variable]) -> list[str]:
+    notes = []
+    if os.environ.get(ALLOW_VARIABLE) is not None:
+        notes.append(f"{ALLOW_VARIABLE} is set: only the plugins that it lists are used.")
+    if environment.is_set(PIN_VARIABLE):
+        notes.append(f"{PIN_VARIABLE} is set: it decides names that several distributions claim.")
+    if found := environment.proxies():
+        notes.append(f"Proxies are set in the environment ({', '.join(found)}): calls may go through them.")
+    notes += [
+        f"{variable.name} is set: {', '.join(variable.used_by)} goes to that address."
+        for variable in read
+        if variable.purpose == "address" and variable.used_by
+    ]
+    return notes + [f"{path} runs code at every start of Python." for path in environment.startup_files()]
+
+
+def _show(plugins: Sequence[Diagnosis], read: Sequence[Variable], notes: Sequence[str]) -> None:
+    for name, value in facts().items():
+        put(f"{name:12} {one_line(value)}")
+    put()
+    show(
+        ("plugin", "state", "distribution", "loads in", "reason"),
+        [
+            (
+                item.name if item.kind == "backend" else f"{item.name} ({item.kind})",
+                item.state,
+                " ".join(part for part in (item.distribution, item.version) if part),
+                None if item.seconds is None else f"{1000 * item.seconds:.0f} ms",
+                item.reason,
+            )
+            for item in plugins
+        ],
+        right=("loads in",),
+    )
+    if read:
+        put()
+        show(
+            ("variable", "is", "for", "read by"),
+            [(item.name, "set" if item.set else "not set", item.purpose, _readers(item)) for item in read],
+        )
+    if notes:
+        put()
+        for note in notes:
+            put(folded(f"note: {one_line(note)}", stream=sys.stdout))
+
+
+def _readers(item: Variable) -> str:
+    said = []
+    for name in item.backends:
+        if name in item.used_by:
+            said.append(f"{name} (used)")
+        elif name in item.needed_by:
+            said.append(f"{name} (has no key)")
+        else:
+            said.append(name)
+    return ", ".join(said)
