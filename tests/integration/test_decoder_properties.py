@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backbay.errors import BackbayError
@@ -92,6 +92,8 @@ def as_body(stream):
 
 
 @given(st.lists(events, max_size=8))
+@example([{"usage": {"prompt_tokens": 0}}, {"id": "late"}])
+@example([{"choices": [{"delta": {"annotations": 1, "content": None}}]}])
 def test_any_chunks_keep_the_grammar_and_fold_to_an_answer(stream):
     found, failure = decode([as_body(stream)])
     response = fold(found)

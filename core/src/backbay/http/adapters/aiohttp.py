@@ -1,6 +1,6 @@
 """A transport on aiohttp: an extra (``pip install "backbay[aiohttp]"``), chosen by ``transport="aiohttp"``.
 
-Costs about a third of the default one's CPU a call; see docs/performance.md.
+Costs less than half of the default one's CPU a call; see docs/performance.md.
 """
 
 from __future__ import annotations
