@@ -34,7 +34,7 @@ FLOORS = (
     "http.errorbody",
     "http.statuses",
     "wires",
-    "backend",
+    "backend http.setup",
     "http.driver manual registry sync",
     "connecting",
     "testing",

@@ -151,7 +151,8 @@ class Backend(ABC):
             raise
         finally:
             call.close()
-        answer = replace(answer, attempts=call.attempts, dropped=call.dropped)
+        if call.attempts > 1 or call.dropped:
+            answer = replace(answer, attempts=call.attempts, dropped=call.dropped)
         if listener.on_response is not None:
             listener.on_response(answer)
         return answer
@@ -169,13 +170,17 @@ class Backend(ABC):
 
     @final
     async def health(self, *, limits: LimitsInput = None) -> Health:
-        """Probe the backend once, for ``HEALTH_LIMIT`` seconds at most by default. Never raises for what it finds."""
-        bounds = as_limits(limits).over(Limits(total=HEALTH_LIMIT))
-        call = Call(self.id, None, bounds)
+        """Probe the backend once, for ``HEALTH_LIMIT`` seconds at most by default. Never raises for what it finds.
+
+        Raises:
+            ClosedError: The backend is closed.
+            UnsupportedError: The backend declares no health probe; no I/O has happened.
+        """
+        self._require(Capability.HEALTH)
+        call = Call(self.id, None, as_limits(limits).over(Limits(total=HEALTH_LIMIT)))
+        call.attempts = 1
         start = time.perf_counter()
         try:
-            self._require(Capability.HEALTH)
-            call.attempts = 1
             found = await call.watch.wait(self._probe())
         except Exception as failure:  # noqa: BLE001 (whatever is wrong, is the answer)
             error = call.explain(failure)

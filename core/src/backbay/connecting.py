@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Literal, cast
 
 from .capabilities import Capabilities
-from .errors import BackendImportError, ConfigurationError, MissingCredentialError, PluginContractError
+from .errors import ConfigurationError, MissingCredentialError, PluginContractError
 from .limits import LimitsInput, as_limits
+from .loading import load_attribute
 from .registry import resolve, split
 from .retry import RetryPolicy
 from .secrets import Secret, SecretHolder, as_secret
@@ -148,7 +148,7 @@ def _base_url(spec: BackendSpec) -> str | None:
 
 
 def _http_config() -> Mapping[str, str]:
-    from .http.driver import CONFIG as HTTP_CONFIG
+    from .http.setup import CONFIG as HTTP_CONFIG
 
     return HTTP_CONFIG
 
@@ -166,18 +166,7 @@ def _backend_class(spec: BackendSpec) -> type[Backend]:
         from .http.driver import HTTPBackend
 
         return HTTPBackend
-    module, _, name = spec.backend.partition(":")
-    try:
-        found: type[Backend] = getattr(import_module(module), name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as failure:
-        # Whatever a plugin does when it is imported, sys.exit too, is that plugin's failure.
-        raise BackendImportError(
-            f"{spec.name} names {spec.backend} as its backend, and it cannot be loaded: "
-            f"{type(failure).__name__}: {failure}",
-            backend=spec.name,
-        ) from failure
+    found = load_attribute(spec.backend, what="backend", backend=spec.name)
     if not (isinstance(found, type) and issubclass(found, Backend)):
         raise PluginContractError(f"{spec.name} names {spec.backend} as its backend, and that is no Backend class.")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 
 from .errors import BackendImportError, IncompatibleBackendError, PluginContractError, RegistryError
 from .installed import Entry
@@ -56,6 +57,29 @@ def load(entry: Entry) -> BackendSpec:
     if isinstance(outcome, Failure):
         raise outcome.error()
     return outcome
+
+
+def load_attribute(path: str, *, what: str, backend: str) -> object:
+    """Return what a spec's import path (``"package.module:name"``) names.
+
+    Args:
+        path: The import path.
+        what: What it is to the spec, for the error: ``"codec"``.
+        backend: The spec's name, for the error.
+
+    Raises:
+        BackendImportError: Importing it raised anything but ``KeyboardInterrupt``, or it is not there.
+        KeyboardInterrupt: Somebody interrupted the import.
+    """
+    module, _, name = path.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
+        raise BackendImportError(
+            f"{backend} names {path} as its {what}, and it cannot be loaded: {describe(failure)}.", backend=backend
+        ) from failure
 
 
 def remembered(entry: Entry) -> BackendSpec | Failure | None:

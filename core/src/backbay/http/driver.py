@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from importlib import import_module
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from ..attempt import Call
 from ..backend import Backend
@@ -20,9 +18,8 @@ from ..response import Embeddings, Health, ModelInfo, Response
 from ..secrets import redact
 from ..settings import Settings
 from ..spec import BackendSpec
-from ..wires import WIRES
-from . import urls
-from .codec import Codec, CodecClass, HTTPRequest
+from . import setup, urls
+from .codec import HTTPRequest
 from .statuses import response_error
 from .transport import Transport, TransportResponse
 
@@ -34,13 +31,6 @@ MAX_ERROR_BODY = 64 * 2**10
 
 _DRAIN = 0.25
 """Seconds to wait for the end of a body whose answer has ended, so that the connection can be used again."""
-
-CONFIG = {
-    "headers": "further headers of every request",
-    "allow_insecure_http": "let http:// go to another machine",
-}
-"""What ``connect`` takes for every HTTP backend, besides what its spec declares."""
-
 
 T = TypeVar("T")
 
@@ -60,12 +50,12 @@ class HTTPBackend(Backend):
         settings = self.settings
         insecure = settings.config.get("allow_insecure_http", False) is True
         self.base_url = urls.check_base_url(
-            settings.base_url or _no_url(spec), backend=spec.name, allow_insecure_http=insecure
+            settings.base_url or setup.base_url(spec), backend=spec.name, allow_insecure_http=insecure
         )
         default = spec.default_base_url
         self._at_home = default is not None and urls.origin(self.base_url) == urls.origin(default)
-        self._codec = _codec(spec, settings, at_home=self._at_home)
-        self._headers = _headers(spec, settings)
+        self._codec = setup.codec(spec, settings, at_home=self._at_home)
+        self._headers = setup.headers(spec, settings)
         # In a list, so that the views of with_options share it, whoever needs it first.
         self._transport: list[Transport] = [] if settings.transport is None else [settings.transport]
         self._base = self.base_url
@@ -135,6 +125,8 @@ class HTTPBackend(Backend):
             status = response.status
             milliseconds = 1000 * (time.perf_counter() - start)
             if 200 <= status < 300 or status in self.spec.health_statuses:
+                # Read, so that the connection can be used again.
+                await _drain(response.chunks())
                 return Health(reachable=True, latency_ms=milliseconds, status=status)
             error = await self._error(response)
             return Health(reachable=False, last_error=str(error), status=status)
@@ -252,61 +244,3 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
                 continue
     except (TimeoutError, BackbayError):
         return
-
-
-def _no_url(spec: BackendSpec) -> str:
-    if spec.default_base_url is None:
-        variables = f" or set {spec.base_url_env[0]}" if spec.base_url_env else ""
-        raise ConfigurationError(
-            f"{spec.name} has no address of its own.", backend=spec.name, hint=f"Give base_url={variables}."
-        )
-    return spec.default_base_url
-
-
-def _codec(spec: BackendSpec, settings: Settings, *, at_home: bool) -> Codec:
-    wire = settings.wire or spec.wires[0]
-    if wire not in spec.wires:
-        listed = ", ".join(spec.wires)
-        raise ConfigurationError(
-            f"{spec.name} does not speak the wire {wire!r}.", backend=spec.name, hint=f"It speaks {listed}."
-        )
-    path = spec.codec if spec.codec is not None else WIRES.get(wire)
-    if path is None:
-        raise ConfigurationError(
-            f"{spec.name} names the wire {wire!r}, which this version of backbay does not have.",
-            backend=spec.name,
-            hint=f"It has {', '.join(sorted(WIRES))}; a wire of a plugin's own is named by codec.",
-        )
-    module, _, name = path.partition(":")
-    codec_class = cast("CodecClass", getattr(import_module(module), name))
-    own: Mapping[str, object] = spec.own_quirks if at_home else {}
-    chosen = {key: value for key, value in settings.config.items() if key in spec.config and key not in CONFIG}
-    return codec_class(spec, {**spec.quirks, **own, **chosen})
-
-
-def _headers(spec: BackendSpec, settings: Settings) -> tuple[tuple[str, str], ...]:
-    found = {"accept": "application/json, text/event-stream", "user-agent": f"backbay/{_version()}"}
-    found |= {name.lower(): value for name, value in spec.headers.items()}
-    for name, variable in spec.header_env.items():
-        if os.environ.get(variable):
-            found[name.lower()] = os.environ[variable]
-    given: Any = settings.config.get("headers", {})
-    if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{spec.name}: headers must be a mapping of names to values.", backend=spec.name)
-    for name, value in ((str(name), value) for name, value in given.items()):
-        if name.lower() == spec.auth_header.lower() and settings.api_key is not None:
-            raise ConfigurationError(f"{spec.name}: {name} is the key's header; use api_key=.", backend=spec.name)
-        found[name.lower()] = str(value)
-    for name, value in found.items():
-        if not name.isascii() or not value.isascii() or any(c in "\r\n\0" for c in name + value):
-            raise ConfigurationError(f"{spec.name}: the header {name!r} has characters that no header may have.")
-    return tuple(found.items())
-
-
-def _version() -> str:
-    from .. import __version__
-
-    return str(__version__)
-
-
-__all__ = ["CONFIG", "MAX_BODY", "MAX_ERROR_BODY", "HTTPBackend"]

@@ -15,24 +15,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from ..errors import BackbayError, ConfigurationError, DecodeError, OptionConflictError, TooLargeError, TruncatedError
-from ..events import Event
-from ..folding import fold
+from ..errors import ConfigurationError, DecodeError, OptionConflictError
 from ..http.codec import Decoded, ErrorFacts, HTTPRequest
 from ..http.errorbody import error_facts
-from ..http.sse import SSEDecoder
 from ..request import Request
 from ..response import Embeddings, ModelInfo
 from ..spec import BackendSpec
 from . import lists
 from .chat_body import OWNED, body_of, to_bytes
 from .chat_chunks import ChunkReader, whole_to_chunk
-from .reading import excerpt, load_chunk, load_object, looks_like
+from .chat_stream import ChatDecoder, with_partial
+from .reading import excerpt, load_object
 
 __all__ = ["ChatDecoder", "ChunkReader", "OpenAIChat", "body_of"]
 
-MAX_BODY = 64 * 2**20
-"""Bytes of a body that came where a stream was asked for; a longer one is a ``TooLargeError``."""
 
 QUIRKS = {
     "max_tokens_field": ("max_tokens", "max_completion_tokens"),
@@ -65,24 +61,24 @@ class OpenAIChat:
         reader = ChunkReader()
         events = list(reader.read(whole_to_chunk(raw)))
         if reader.failure is not None:
-            raise _with_partial(reader.failure, events)
+            raise with_partial(reader.failure, events)
         if not isinstance(raw.get("choices"), list) or not raw["choices"]:
             raise DecodeError("The answer has no choices.", body=excerpt(body))
         events += reader.end()
         if reader.failure is not None:
-            raise _with_partial(reader.failure, events)
+            raise with_partial(reader.failure, events)
         return Decoded(events, raw)
 
     def _decode_stream(self, body: bytes) -> Decoded:
         decoder = self.decoder()
         events = [*decoder.feed(body), *decoder.finish()]
         if decoder.failure is not None:
-            raise _with_partial(decoder.failure, events)
+            raise with_partial(decoder.failure, events)
         return Decoded(events)
 
     def decoder(self) -> ChatDecoder:
         """Return a decoder for one stream of server-sent events."""
-        return ChatDecoder(self)
+        return ChatDecoder(self.decode)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says."""
@@ -103,116 +99,6 @@ class OpenAIChat:
     def decode_embeddings(self, body: bytes, count: int) -> Embeddings:
         """Return the vectors of an embeddings body."""
         return lists.read_embeddings(body, count)
-
-
-class ChatDecoder:
-    """Decodes one streamed answer, and one JSON body in its place."""
-
-    def __init__(self, codec: OpenAIChat) -> None:
-        self.failure: BackbayError | None = None
-        self._codec = codec
-        self._sse = SSEDecoder()
-        self._reader = ChunkReader()
-        self._done = False
-        self._head: bytearray | None = bytearray()
-        self._body: bytearray | None = None
-
-    def feed(self, data: bytes) -> Sequence[Event]:
-        """Take more bytes; return the events that are complete now."""
-        if self._done or self.failure is not None:
-            return ()
-        if self._head is not None:
-            data = self._sniff(data)
-        if self._body is not None:
-            self._body += data
-            if len(self._body) > MAX_BODY:
-                self._body = None
-                self.failure = TooLargeError(f"The answer is no stream, and larger than {MAX_BODY} bytes.")
-            return ()
-        return self._read(data)
-
-    def finish(self) -> Sequence[Event]:
-        """Take the end of the body; return the last events."""
-        if self._done or self.failure is not None:
-            return ()
-        if self._body is not None:
-            return self._whole(bytes(self._body))
-        events: list[Event] = []
-        if self._head is not None:
-            self.failure = DecodeError(
-                "Expected a stream of events, and an empty body came.",
-                retryable=True,
-                hint="Try again; if it stays, check the base URL.",
-            )
-            return events
-        events += self._read(None)
-        if self._done or self.failure is not None:
-            return events
-        if self._reader.finished:
-            return [*events, *self._end()]
-        self.failure = TruncatedError(
-            "The stream ended before the vendor said that it finished.",
-            hint="What came is in error.partial. The server, or a proxy before it, cut the answer.",
-            retryable=True,
-        )
-        return events
-
-    def _sniff(self, data: bytes) -> bytes:
-        """Find out, from the first byte that is no white space, whether this is a stream at all."""
-        assert self._head is not None
-        self._head += data
-        kind = looks_like(self._head)
-        if kind == "nothing":
-            return b""
-        head, self._head = bytes(self._head), None
-        if kind in ("json", "html"):
-            self._body = bytearray()
-        return head
-
-    def _read(self, data: bytes | None) -> list[Event]:
-        """Read more bytes, or with ``None`` the end."""
-        events: list[Event] = []
-        try:
-            for event in self._sse.finish() if data is None else self._sse.feed(data):
-                events += self._take(event.data)
-                if self._done or self.failure is not None:
-                    break
-        except BackbayError as error:
-            self.failure = error
-        return events
-
-    def _take(self, data: str) -> Sequence[Event]:
-        if data.strip() == "[DONE]":
-            return self._end()
-        try:
-            chunk = load_chunk(data)
-        except ValueError as failure:
-            self.failure = DecodeError(f"A chunk of the stream is not JSON: {failure}", body=data[:2000])
-            return ()
-        events = self._reader.read(chunk)
-        self.failure = self._reader.failure
-        return events
-
-    def _end(self) -> Sequence[Event]:
-        self._done = True
-        events = self._reader.end()
-        self.failure = self._reader.failure
-        return events
-
-    def _whole(self, body: bytes) -> Sequence[Event]:
-        try:
-            events = self._codec.decode(body).events
-        except BackbayError as error:
-            self.failure = error
-            return ()
-        self._done = True
-        return events
-
-
-def _with_partial(error: BackbayError, events: Sequence[Event]) -> BackbayError:
-    if events:
-        error.partial = fold(events)
-    return error
 
 
 def _checked(name: str, value: object, backend: str) -> object:
