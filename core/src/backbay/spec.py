@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
-from .capabilities import Capabilities
+from .capabilities import Capabilities, Capability, Support
 
 T = TypeVar("T")
 
@@ -54,7 +54,8 @@ class BackendSpec:
         headers: Headers of every request.
         header_env: Headers whose value comes from an environment variable, where that is set.
         models_path: Path of the model list, relative to the base URL (``../x`` goes up); ``None`` if there is none.
-        health_path: Path that a health probe gets, likewise.
+            With a path ``list_models`` counts as declared.
+        health_path: Path that a health probe gets, likewise; with one ``health`` counts as declared.
         health_statuses: Statuses, besides 2xx, which show that the server is there.
         embeddings_path: Path of the embeddings call; ``None`` if there is none.
         native: Whether models run on a local engine, not at a hosted vendor.
@@ -98,6 +99,12 @@ class BackendSpec:
     def __post_init__(self) -> None:
         for problem in self.problems():
             raise ValueError(f"BackendSpec {self.name!r}: {problem}")
+        # For a vendor that speaks HTTP, a path is a declaration: core's driver does the rest.
+        listed = dict(self.capabilities.listed)
+        if self.backend is None:
+            for facet, path in ((Capability.LIST_MODELS, self.models_path), (Capability.HEALTH, self.health_path)):
+                listed[facet] = Support.UNSUPPORTED if path is None else listed.get(facet, Support.FULL)
+        object.__setattr__(self, "capabilities", Capabilities(listed))
 
     def problems(self) -> list[str]:
         """Return what is wrong with this spec, as sentences; an empty list if nothing is."""
