@@ -57,13 +57,39 @@ def connect(
         MissingCredentialError: The vendor wants a key and there is none; names the variables.
         ConfigurationError: Something else in the set-up cannot work.
     """
-    given: Secret | Literal[""] | None
     try:
-        given = None if api_key is None else "" if api_key == "" else as_secret(api_key)
+        given = _given(api_key)
     finally:
         del api_key  # From here on nothing that a traceback may show has it.
     name, model = split(reference)
-    spec = resolve(name)
+    return build(
+        resolve(name),
+        model,
+        api_key=given,
+        base_url=base_url,
+        wire=wire,
+        limits=limits,
+        transport=transport,
+        **config,
+    )
+
+
+def build(
+    spec: BackendSpec,
+    model: str | None = None,
+    *,
+    api_key: str | SecretHolder | None = None,
+    base_url: str | None = None,
+    wire: str | None = None,
+    limits: LimitsInput = None,
+    transport: Transport | object | None = None,
+    **config: object,
+) -> Backend:
+    """Return a backend of a spec, installed or not. Arguments and errors as in ``connect``, but for the registry's."""
+    try:
+        given = _given(api_key)
+    finally:
+        del api_key  # From here on nothing that a traceback may show has it.
     is_http = spec.backend is None
     refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.config}, backend=spec.name)
     if not is_http:
@@ -124,6 +150,13 @@ def find_credential(spec: BackendSpec) -> Secret | None:
             finally:
                 del value
     return None
+
+
+def _given(api_key: str | SecretHolder | None) -> Secret | Literal[""] | None:
+    try:
+        return None if api_key is None else "" if api_key == "" else as_secret(api_key)
+    finally:
+        del api_key
 
 
 def _credential(spec: BackendSpec, given: Secret | Literal[""] | None) -> Secret | None:
