@@ -129,6 +129,11 @@ class Watch:
         finally:
             self._waiter = None
 
+    def check(self) -> None:
+        """Raise ``LimitExceededError`` if a limit ran out while nobody waited."""
+        if not self._off:
+            self._raise_if_expired()
+
     def close(self) -> None:
         """Keep the limits no longer."""
         self._off = True

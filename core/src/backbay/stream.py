@@ -121,6 +121,8 @@ class EventStream(AsyncIterator[Event]):
             self._call.watch.first_event()
             self._call.phase = "stream"
         else:
+            # Before the generator is asked: one that was asked and not awaited cannot be closed.
+            self._call.watch.check()
             event = await self._call.watch.wait(self._source.__anext__())
             if self._fold.ended:
                 raise ProtocolError("The backend went on after it had ended.", hint="This is a defect of its plugin.")
