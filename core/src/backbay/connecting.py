@@ -90,7 +90,7 @@ def build(
         given = _given(api_key)
     finally:
         del api_key  # From here on nothing that a traceback may show has it.
-    is_http = spec.backend is None
+    is_http = spec.speaks_http
     refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.config}, backend=spec.name)
     if not is_http:
         _refuse_http_arguments(spec, base_url=base_url, wire=wire, transport=transport)

@@ -39,7 +39,7 @@ class BackendSpec:
     """What a plugin registers under the entry-point group ``backbay.backends``.
 
     A vendor on a wire that core knows is this and nothing else. A wire of its own is named by ``codec``; a backend that
-    is not HTTP by ``backend``. Both are import paths (``"package.module:name"``), so that a spec imports nothing.
+    is not HTTP by ``backend``, and has no ``wires``. Both are import paths (``"package.module:name"``), so that a spec imports nothing.
 
     Attributes:
         name: The entry-point name: lower-case letters, digits and hyphens.
@@ -66,7 +66,8 @@ class BackendSpec:
         own_quirks: Quirks that hold only at ``default_base_url``, not at a compatible server.
         config: Further keyword arguments that ``connect`` takes for this backend, each with one line of explanation.
         codec: Import path of a codec class, for a wire of the vendor's own.
-        backend: Import path of a ``Backend`` class, for a backend that is not HTTP.
+        backend: Import path of a ``Backend`` class: for a backend that is not HTTP (which names no wires), or of an
+            ``HTTPBackend`` that does more than core's own.
         oauth_client: Name of the OAuth client; may hold ``{vendor}``. ``""`` if the vendor has no OAuth.
     """
 
@@ -101,10 +102,15 @@ class BackendSpec:
             raise ValueError(f"BackendSpec {self.name!r}: {problem}")
         # For a vendor that speaks HTTP, a path is a declaration: core's driver does the rest.
         listed = dict(self.capabilities.listed)
-        if self.backend is None:
+        if self.speaks_http:
             for facet, path in ((Capability.LIST_MODELS, self.models_path), (Capability.HEALTH, self.health_path)):
                 listed[facet] = Support.UNSUPPORTED if path is None else listed.get(facet, Support.FULL)
         object.__setattr__(self, "capabilities", Capabilities(listed))
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether the vendor is reached over HTTP, so that it has an address, a key and wires."""
+        return bool(self.wires)
 
     def problems(self) -> list[str]:
         """Return what is wrong with this spec, as sentences; an empty list if nothing is."""
