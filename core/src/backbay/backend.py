@@ -66,7 +66,7 @@ class Backend(ABC):
         raise NotImplementedError(f"{self.spec.name} declares list_models and does not implement it")
 
     async def _probe(self) -> Health:
-        return Health(reachable=True, latency_ms=0.0)
+        return Health(reachable=True)
 
     async def _embed(self, model: str | None, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
         raise NotImplementedError(f"{self.spec.name} declares embeddings and does not implement it")

@@ -89,7 +89,7 @@ def redact(text: str, value: str) -> str:
     if len(value) < 4:
         return text
     in_json = json.dumps(value)[1:-1]
-    for form in (quote(value, safe=""), in_json.replace("/", "\\/"), in_json, value):
+    for form in (quote(value, safe=""), in_json.replace("/", "\\/"), in_json, repr(value)[1:-1], value):
         text = text.replace(form, "***")
     whole = text.rstrip("\u2026")
     for length in range(len(value) - 1, _TELLING - 1, -1):

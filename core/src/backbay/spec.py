@@ -39,7 +39,8 @@ class BackendSpec:
     """What a plugin registers under the entry-point group ``backbay.backends``.
 
     A vendor on a wire that core knows is this and nothing else. A wire of its own is named by ``codec``; a backend that
-    is not HTTP by ``backend``, and has no ``wires``. Both are import paths (``"package.module:name"``), so that a spec imports nothing.
+    is not HTTP by ``backend``, and has no ``wires``. Both are import paths (``"package.module:name"``), so that a spec
+    imports nothing.
 
     Attributes:
         name: The entry-point name: lower-case letters, digits and hyphens.

@@ -157,8 +157,7 @@ class HTTPBackend(Backend):
             raise
         call.phase = "wait"
         try:
-            request_id = response.headers.get("x-request-id") or response.headers.get("request-id")
-            call.request_id = self._redact(request_id) if request_id else None
+            call.request_id = self._request_id(response)
             if not 200 <= response.status < 300:
                 raise await self._error(response)
         except BaseException:
@@ -184,7 +183,18 @@ class HTTPBackend(Backend):
         for name in ("body", "code", "request_id", "hint"):
             text = getattr(error, name)
             setattr(error, name, None if text is None else self._redact(text))
+        cause: BaseException | None = error.__cause__
+        while cause is not None:
+            if self._redact(str(cause)) != str(cause):
+                # A library repeats what a peer sent, and the peer repeated the key.
+                error.__cause__ = None
+                break
+            cause = cause.__cause__ or cause.__context__
         return error
+
+    def _request_id(self, response: TransportResponse) -> str | None:
+        found = response.headers.get("x-request-id") or response.headers.get("request-id")
+        return self._redact(found) if found else None
 
     def _redact(self, text: str) -> str:
         secret = self.settings.api_key

@@ -1,4 +1,4 @@
-"""The command line of Backbay: ``backbay backends``, ``doctor``, ``models``, ``chat``, ``health``, ``version``."""
+"""The command line of Backbay: every command is the function of its name in the module of its name."""
 
 from __future__ import annotations
 

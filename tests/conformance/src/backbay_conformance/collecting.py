@@ -1,0 +1,113 @@
+"""Which laws there are for a class, and what stands in their place where it cannot be tried as it is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from backbay.spec import BackendSpec
+
+from . import guard
+from .laws.base import Laws
+from .subject import Engine, SetUpError, Subject
+from .vendor import Vendor
+
+
+class RefusedError(Exception):
+    """A class of a conformance test cannot be tried as it is; the message has the whole story."""
+
+
+class Refusal(pytest.Item):
+    """Stands where laws would, and fails with one message."""
+
+    def __init__(self, *, message: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.message = message
+
+    def runtest(self) -> None:
+        """Fail."""
+        raise RefusedError(self.message)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """Return the message alone."""
+        return self.message
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        """Return where it is said to be."""
+        return self.path, None, self.name
+
+
+def laws_class(node: object) -> type[Laws] | None:
+    """Return the class of laws that a node of pytest is, or is in, or ``None``."""
+    if isinstance(node, pytest.Function):
+        node = node.parent
+    kind = getattr(node, "obj", None) if isinstance(node, pytest.Class) else None
+    return kind if isinstance(kind, type) and issubclass(kind, Laws) else None
+
+
+def refusals(node: pytest.Class, kind: type[Laws]) -> list[Refusal]:
+    """Return what keeps a class from being tried, as items that fail; an empty list if nothing does."""
+    said = dict(guard.violations(kind)) or dict(_set_up(kind))
+    return [_refusal(node, name, why) for name, why in said.items()]
+
+
+def of_law(node: pytest.Class, kind: type[Laws], name: str, items: list[Any]) -> list[pytest.Item]:
+    """Return the items of one law: none if it does not apply, and expected failures marked as such."""
+    if not applies(kind, items):
+        return []
+    for item in items:
+        reason = guard.reason_for(kind, name, item.name)
+        if reason is not None:
+            item.add_marker(pytest.mark.xfail(strict=True, reason=reason))
+    names = [item.name for item in items]
+    return [*items, *(_refusal(node, case, why) for case, why in guard.unknown_cases(kind, name, names))]
+
+
+def applies(kind: type[Laws], items: list[Any]) -> bool:
+    """Whether a law is there for a kind of backend: ``wire`` is for those on HTTP, ``engine`` for the others."""
+    other = "engine" if kind.spec.speaks_http else "wire"
+    return not any(item.get_closest_marker(other) for item in items)
+
+
+def _refusal(node: pytest.Class, name: str, why: str) -> Refusal:
+    refusal: Refusal = Refusal.from_parent(node, name=f"set_up[{name}]", message=f"{node.path}: {why}")
+    return refusal
+
+
+def _set_up(kind: type[Laws]) -> Iterator[tuple[str, str]]:
+    """Yield the first thing that is wrong with what a class sets."""
+    where = f"class {kind.__qualname__}"
+    if kind.spec is None:
+        yield "spec", f"{where} has no spec. Write spec = your_package.spec, the plugin's BackendSpec."
+    elif not isinstance(kind.spec, BackendSpec):
+        yield "spec", f"{where}: spec is a {type(kind.spec).__name__}. Write spec = your_package.spec, a BackendSpec."
+    else:
+        yield from _kinds(kind, where)
+
+
+def _kinds(kind: type[Laws], where: str) -> Iterator[tuple[str, str]]:
+    engine, vendor, config = (getattr(kind, name) for name in ("engine", "vendor", "config"))
+    if not isinstance(config, Mapping):
+        yield "config", f"{where}: config is a {type(config).__name__}. Make it a dict of arguments of connect."
+    elif engine is not None and not isinstance(engine, Engine):
+        yield "engine", f"{where}: engine is a {type(engine).__name__}. Write engine = Engine(model=...)."
+    elif engine is not None and kind.spec.speaks_http:
+        yield "engine", f"{where}: {kind.spec.name} speaks HTTP, so that engine means nothing. Remove the line."
+    elif vendor is not None and not (isinstance(vendor, type) and issubclass(vendor, Vendor)):
+        yield (
+            "vendor",
+            f"{where}: vendor must be a subclass of backbay_conformance.Vendor. Set the class, not {vendor!r}.",
+        )
+    elif vendor is not None and inspect.isabstract(vendor):
+        missing = ", ".join(sorted(getattr(vendor, "__abstractmethods__", ())))
+        yield "vendor", f"{where}: the vendor {vendor.__qualname__} does not have {missing}. Write what is missing."
+    else:
+        try:
+            Subject(kind.spec, vendor=vendor, engine=engine, config=config, where=where)
+        except SetUpError as failure:
+            yield "set_up", str(failure)
+        except Exception as failure:  # a vendor's own constructor may raise anything
+            yield "vendor", f"{where}: the vendor could not be made: {type(failure).__name__}: {failure}"

@@ -1,0 +1,70 @@
+"""The class of a conformance test for a backend that is installed: its plugin's own, or one that is made here."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+from backbay import ConfigurationError, resolve
+
+from .subject import Engine
+from .suite import BackendConformance
+
+GROUP = "backbay.conformance"
+"""Entry-point group in which a plugin may name its class, under the name of its backend."""
+
+
+def class_of(name: str, model: str | None = None) -> type[BackendConformance]:
+    """Return a class of a conformance test, ready to be collected.
+
+    Args:
+        name: An installed backend's name.
+        model: The model to ask, for a backend that answers in this process; it takes the place of the class's own.
+
+    Raises:
+        RegistryError: The name leads to no usable plugin.
+        ConfigurationError: The backend runs in this process and there is no model; it does not and there is one; or
+            what its plugin ships is no class of a conformance test for it.
+    """
+    spec = resolve(name)
+    shipped = _shipped(spec.name)
+    if model is not None and spec.speaks_http:
+        raise ConfigurationError(
+            f"{spec.name} speaks HTTP, and the suite answers in its place: it needs no model.", backend=spec.name
+        )
+    if shipped is None and not spec.speaks_http and model is None:
+        raise ConfigurationError(
+            f"{spec.name} runs in this process, so the suite must know which model to ask.",
+            backend=spec.name,
+            hint="Give --model NAME.",
+        )
+    settings: dict[str, object] = {"spec": spec, "__module__": "conformance", "__doc__": f"The laws, for {spec.name}."}
+    if model is not None:
+        settings["engine"] = Engine(model=model)
+    return type("TestConformance", (shipped or BackendConformance,), settings)
+
+
+def _shipped(name: str) -> type[BackendConformance] | None:
+    found = tuple(entry_points(group=GROUP, name=name))
+    if not found:
+        return None
+    if len(found) > 1:
+        both = " and ".join(sorted(entry.dist.name if entry.dist else entry.value for entry in found))
+        raise ConfigurationError(f"{both} both ship a conformance test for {name}. Uninstall one.", backend=name)
+    kind = _load(found[0], name)
+    if not (isinstance(kind, type) and issubclass(kind, BackendConformance)):
+        raise ConfigurationError(
+            f"{found[0].value}, which {name} ships as its conformance test, is no subclass of BackendConformance.",
+            backend=name,
+        )
+    return kind
+
+
+def _load(entry: EntryPoint, name: str) -> object:
+    try:
+        return entry.load()
+    except Exception as failure:
+        raise ConfigurationError(
+            f"The conformance test that {name} ships, {entry.value}, fails to import: "
+            f"{type(failure).__name__}: {failure}",
+            backend=name,
+        ) from failure

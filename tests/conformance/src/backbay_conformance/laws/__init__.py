@@ -1,0 +1,35 @@
+"""The laws, in groups. A law is a test whose name is its claim and whose docstring says why it matters.
+
+A law marked ``wire`` is about bytes, and holds for backends that speak HTTP; one marked ``engine`` is for backends in
+this process. Neither kind is skipped where it does not apply: it is not there.
+"""
+
+from __future__ import annotations
+
+from .answers import AnswerLaws
+from .base import Laws
+from .capabilities import CapabilityLaws
+from .engines import EngineLaws
+from .errors import ErrorLaws
+from .facets import FacetLaws
+from .faults import FaultLaws
+from .importing import ImportLaws
+from .lifecycle import LifecycleLaws
+from .limits import LimitLaws
+from .requests import RequestLaws
+from .secrecy import SecrecyLaws
+
+__all__ = [
+    "AnswerLaws",
+    "CapabilityLaws",
+    "EngineLaws",
+    "ErrorLaws",
+    "FacetLaws",
+    "FaultLaws",
+    "ImportLaws",
+    "Laws",
+    "LifecycleLaws",
+    "LimitLaws",
+    "RequestLaws",
+    "SecrecyLaws",
+]

@@ -1,0 +1,72 @@
+"""Keys that are looked for, and every log record to look in."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote
+
+LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "urllib3")
+"""Loggers of HTTP libraries."""
+
+
+class Canary:
+    """A key that is looked for. Its ``repr`` does not show it, so that a law's own variables are no leak."""
+
+    def __init__(self, shape: str, value: str) -> None:
+        self.shape = shape
+        self.reveal: Callable[[], str] = lambda: value
+
+    def __repr__(self) -> str:
+        return f"Canary({self.shape})"
+
+    def seen_in(self, text: str) -> bool:
+        """Whether the key is in ``text``: plain, or escaped as in a URL, in JSON, or in a Python literal."""
+        value = self.reveal()
+        in_json = json.dumps(value)[1:-1]
+        forms = (value, quote(value, safe=""), in_json, in_json.replace("/", "\\/"), repr(value)[1:-1])
+        return any(form in text for form in forms)
+
+
+CANARIES = (
+    Canary("long", "sk-proj-" + "Xq7Zb3Lw9Kf2Rt5Vn8Yc1Hd4Js6Pm0Gu" * 3),
+    Canary("short", "k3y-9Qz"),
+    Canary("base64", "Qm9v+c2/VyZXQ9Zx81q7Lw0mTt=="),
+    Canary("escapable", "Zq\"9\\x81<Lw>&7'{mTt}%41"),
+    Canary("uuid", "3f2b8c1e-7a4d-4e6f-9b0a-5d8c2e1f6a7b"),
+)
+"""Keys of the shapes that vendors give, and one that is changed by every way of writing it down."""
+
+
+@contextmanager
+def listening() -> Iterator[Sequence[logging.LogRecord]]:
+    """Collect every log record of every logger, down to DEBUG, those of HTTP libraries too."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.DEBUG)
+    handler.emit = records.append  # type: ignore[assignment, method-assign]
+    names = (*LIBRARIES, "asyncio", "backbay")
+    loggers = [logging.getLogger(), *map(logging.getLogger, names)]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+    loggers[0].addHandler(handler)
+    try:
+        yield records
+    finally:
+        loggers[0].removeHandler(handler)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def of_library(record: logging.LogRecord) -> bool:
+    """Whether an HTTP library made the record."""
+    return record.name.partition(".")[0] in LIBRARIES
+
+
+def assert_unlogged(canary: Canary, records: Sequence[logging.LogRecord]) -> None:
+    """Assert that the key is in no log record."""
+    for record in records:
+        text = f"{record.getMessage()} {record.args!r} {logging.Formatter().format(record)}"
+        assert not canary.seen_in(text), f"the key is in what the logger {record.name} was told: {text}"

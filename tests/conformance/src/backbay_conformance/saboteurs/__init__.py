@@ -1,0 +1,95 @@
+"""Saboteurs: backends that are wrong in one way each, so that the suite can be seen to fail.
+
+Each is caught by the law that is meant for it; ``tests/test_saboteurs.py`` holds that. ``HONEST`` and ``HONEST_ENGINE``
+are their twins without a defect, which keep every law.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+from backbay.backend import Backend
+from backbay.capabilities import Capabilities, Capability, Support
+from backbay.spec import BackendSpec
+
+from . import answers, drivers, engines, requests
+from .wire import Sabotaged
+
+_HTTP = Capabilities(dict.fromkeys(Capability, Support.FULL)).with_(
+    {"execute": "unsupported", "complete_raw": "unsupported"}
+)
+_ENGINE = Capabilities.of(
+    full="generate streaming system_prompt tools structured_output max_tokens usage list_models health temperature",
+    unsupported="parallel_tool_calls forced_tool_choice streamed_tool_calls json_mode image_input audio_input "
+    "file_input reasoning top_p stop seed embeddings execute complete_raw",
+)
+
+
+def _http(*, codec: str | None = None, backend: str | None = None) -> BackendSpec:
+    return BackendSpec(
+        name="saboteur",
+        label="Saboteur",
+        wires=("openai_chat",),
+        default_base_url="http://127.0.0.1:9/v1",
+        requires_credential=False,
+        capabilities=_HTTP,
+        codec=codec,
+        backend=backend,
+    )
+
+
+def _engine(name: str) -> BackendSpec:
+    return BackendSpec(
+        name="saboteur",
+        label="Saboteur",
+        requires_credential=False,
+        native=True,
+        capabilities=_ENGINE,
+        backend=f"{engines.__name__}:{name}",
+    )
+
+
+HONEST = _http(codec=f"{Sabotaged.__module__}:Sabotaged")
+"""The twin of the saboteurs over HTTP."""
+
+HONEST_ENGINE = _engine("HonestEngine")
+"""The twin of the saboteurs in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saboteur:
+    """A wrong backend.
+
+    Attributes:
+        name: The name of its class.
+        defect: What is wrong with it, in a sentence.
+        spec: Its spec.
+    """
+
+    name: str
+    defect: str
+    spec: BackendSpec
+
+
+def _classes(module: ModuleType, kind: type[object]) -> list[type[object]]:
+    found = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, kind)]
+    return [item for item in found if item.__module__ == module.__name__]
+
+
+def _all() -> dict[str, Saboteur]:
+    specs = {
+        item: _http(codec=f"{module.__name__}:{item.__name__}")
+        for module in (answers, requests)
+        for item in _classes(module, Sabotaged)
+    }
+    specs |= {item: _http(backend=f"{drivers.__name__}:{item.__name__}") for item in _classes(drivers, Backend)}
+    specs |= {item: _engine(item.__name__) for item in _classes(engines, Backend) if item is not engines.HonestEngine}
+    return {
+        item.__name__: Saboteur(item.__name__, (item.__doc__ or "").splitlines()[0], spec)
+        for item, spec in specs.items()
+    }
+
+
+SABOTEURS = _all()
+"""Every saboteur, by name."""

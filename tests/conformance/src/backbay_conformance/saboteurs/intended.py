@@ -1,0 +1,58 @@
+"""Which law is meant for which saboteur."""
+
+from __future__ import annotations
+
+from ..subject import Engine
+
+ENGINE = Engine(model="engine", long_prompt=("Tell me a long story.", {}))
+"""How the engines among the saboteurs are asked."""
+
+_BY_LAW = {
+    "test_the_answer_is_the_canonical_one_or_the_request_is_refused": (
+        "LosesUsage ZeroForUnknown InventsCachedTokens DropsMalformedCalls JoinsCalls OneCallOnly StripsText "
+        "BreaksUnicodeLines ShowsThinking LosesThinking CallsLengthStop CallsToolsStop LosesTheVendorsWord "
+        "LosesTheRefusal ForgetsWhoAnswered"
+    ),
+    "test_a_stream_keeps_the_grammar_and_folds_to_the_whole_answer": (
+        "TwoFinals SharesIds EmptyDeltas StartsLate DifferentInOnePiece SaysMoreInStreams"
+    ),
+    "test_any_split_of_the_bytes_gives_the_same_events": "DecodesEachPiece WantsWholeEvents",
+    "test_a_body_that_is_no_answer_is_a_decode_error": "TakesAnythingForAnAnswer LetsTheDecoderRaise",
+    "test_an_error_event_inside_a_stream_raises_with_the_partial_answer": "SwallowsStreamErrors",
+    "test_a_stream_that_is_cut_raises_with_what_came": "InventsTheFinish",
+    "test_an_error_status_is_one_typed_error_whatever_its_body": "LetsErrorsOut",
+    "test_what_was_asked_stands_on_the_wire": (
+        "DropsTools IgnoresToolChoice LosesTheSystemPrompt SystemAsUser LosesToolResults LastTurnOnly LosesImages "
+        "LosesTheSchema LosesStop LosesMaxTokens NeverStreams"
+    ),
+    "test_an_extra_field_that_backbay_writes_is_refused": "LetsExtraOverride",
+    "test_an_extra_field_reaches_the_wire": "IgnoresExtra",
+    "test_a_temperature_of_zero_is_sent": "ZeroIsUnset",
+    "test_an_option_is_sent_if_and_only_if_it_was_given": "AlwaysWarm",
+    "test_encode_is_pure": "NeverTheSameTwice ChangesTheCallersRequest",
+    "test_model_as_an_option_holds_for_one_call": "OwnModelAlways",
+    "test_a_stopped_stream_closes_its_socket_and_leaves_nothing": (
+        "KeepsSocketsOpen LeavesTasks LeavesThreads DoesNotStop"
+    ),
+    "test_idle_ends_a_stall_with_what_came": "ReadsAllFirst",
+    "test_attempts_on_the_wire_equal_the_policy": "RetriesByItself",
+    "test_a_stream_that_failed_after_its_first_event_is_sent_once": "BeginsAgain",
+    "test_twenty_calls_at_once_do_not_mix_their_answers": "KeepsTheAnswer",
+    "test_two_event_loops_in_a_row_work": "BoundToOneLoop",
+    "test_silence_is_ended_by_total_and_by_first_event": "IgnoresLimits",
+    "test_no_key_is_in_what_a_backend_shows_of_itself": "ShowsTheKey",
+    "test_no_key_is_in_an_error_or_a_log": "LogsTheKey KeyInErrors",
+    "test_health_tells_a_server_that_is_there_from_one_that_is_not_well": "EverythingIsFine",
+    "test_what_is_no_model_list_is_a_decode_error": "NoModelsIsNoError",
+    "test_a_facet_works_if_it_is_declared_and_is_refused_if_not": "VectorsInAnyOrder DeclaresWhatItLacks ListsNothing",
+    "test_what_the_caller_declares_as_missing_is_refused": "ConnectsWhenMade",
+    "test_an_engines_stream_keeps_the_grammar_and_folds_to_the_whole_answer": (
+        "ForgetsToEnd CompletesOtherwise LetsExceptionsOut"
+    ),
+    "test_a_tool_is_called_with_arguments_that_fit": "WrongToolArguments",
+    "test_an_answer_of_a_schema_fits_it": "IgnoresTheSchema",
+    "test_max_tokens_ends_an_answer_with_the_finish_length": "SaysStopAtTheLimit",
+}
+
+LAWS = {saboteur: law for law, saboteurs in _BY_LAW.items() for saboteur in saboteurs.split()}
+"""The law that catches a saboteur, by the saboteur's name."""
