@@ -51,7 +51,8 @@ class Specifications:
         """Add commands to the command line, a ``typer.Typer``."""
 
 
-_SEEN = ("before_request", "after_response", "on_error", "on_event", "register_commands")
+_OF_CALLS = ("before_request", "after_response", "on_error", "on_event")
+_SEEN = (*_OF_CALLS, "register_commands")
 
 
 def hookimpl() -> pluggy.HookimplMarker:
@@ -104,9 +105,9 @@ def load() -> None:
 
 
 def anybody() -> bool:
-    """Whether any hook is there at all."""
+    """Whether a hook is there that looks at calls."""
     load()
-    return _manager is not None and bool(_manager.get_plugins())
+    return _manager is not None and any(getattr(_manager.hook, name).get_hookimpls() for name in _OF_CALLS)
 
 
 def before_request(backend: Backend, request: Request) -> Request:
