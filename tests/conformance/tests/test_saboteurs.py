@@ -6,7 +6,7 @@ import pytest
 
 from backbay_conformance import BackendConformance
 from backbay_conformance.laws import Laws
-from backbay_conformance.saboteurs import HONEST, HONEST_ENGINE, SABOTEURS, Saboteur
+from backbay_conformance.saboteurs import HONEST, HONEST_ENGINE, MODEST, SABOTEURS, Saboteur
 from backbay_conformance.saboteurs.intended import ENGINE, LAWS
 
 TEST = """
@@ -51,6 +51,13 @@ class TestHonest(BackendConformance):
     """The twin of those over HTTP keeps every law."""
 
     spec = HONEST
+    expected_failures = IMPORTED
+
+
+class TestModest(BackendConformance):
+    """A backend that can do next to nothing, and says so, keeps every law by refusal."""
+
+    spec = MODEST
     expected_failures = IMPORTED
 
 

@@ -125,7 +125,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("white_space", Answer(text=("\n\n", "  kept  ", "\n"))),
         Scenario("empty_answer", Answer(usage=(12, 0))),
         Scenario("long_answer", Answer(text=tuple(f"word{number} " for number in range(400)), usage=(12, 800))),
-        Scenario("length_stop", Answer(text=("one two",), finish=Finish.LENGTH), options={"max_tokens": 2}),
+        Scenario(
+            "length_stop",
+            Answer(text=("one two",), finish=Finish.LENGTH),
+            options={"max_tokens": 2},
+            needs=(Capability.MAX_TOKENS,),
+        ),
         Scenario("stop_sequence", Answer(text=("one ",)), options={"stop": ["two"]}, needs=(Capability.STOP,)),
         Scenario("no_usage", Answer(text=("pong",), usage=None)),
         Scenario("cached_usage", Answer(text=("pong",), usage=(1200, 5), cached=1024)),
@@ -148,6 +153,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             "thinking",
             Answer(text=("4",), thinking=("2 and ", "2 make 4."), usage=(12, 9), reasoning=7),
             "What is 2 + 2?",
+            options={"reasoning": "low"},
             needs=(Capability.REASONING,),
         ),
         Scenario(
@@ -162,7 +168,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "parallel_tools",
             Answer(calls=(_CALL, _SECOND), finish=Finish.TOOL_CALLS),
-            options=_TOOLS,
+            options={"tools": [WEATHER], "parallel_tool_calls": True},
             needs=(Capability.TOOLS, Capability.PARALLEL_TOOL_CALLS),
         ),
         Scenario(

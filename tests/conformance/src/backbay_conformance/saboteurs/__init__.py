@@ -26,14 +26,19 @@ _ENGINE = Capabilities.of(
 )
 
 
-def _http(*, codec: str | None = None, backend: str | None = None) -> BackendSpec:
+_LITTLE = Capabilities(dict.fromkeys(Capability, Support.UNSUPPORTED)).with_(
+    dict.fromkeys(("generate", "streaming", "usage"), "full")
+)
+
+
+def _http(*, codec: str | None = None, backend: str | None = None, capabilities: Capabilities = _HTTP) -> BackendSpec:
     return BackendSpec(
         name="saboteur",
         label="Saboteur",
         wires=("openai_chat",),
         default_base_url="http://127.0.0.1:9/v1",
         requires_credential=False,
-        capabilities=_HTTP,
+        capabilities=capabilities,
         codec=codec,
         backend=backend,
     )
@@ -52,6 +57,9 @@ def _engine(name: str) -> BackendSpec:
 
 HONEST = _http(codec=f"{Sabotaged.__module__}:Sabotaged")
 """The twin of the saboteurs over HTTP."""
+
+MODEST = _http(codec=f"{Sabotaged.__module__}:Sabotaged", capabilities=_LITTLE)
+"""A twin that can do next to nothing, and says so: every law holds by refusal."""
 
 HONEST_ENGINE = _engine("HonestEngine")
 """The twin of the saboteurs in this process."""
