@@ -89,11 +89,6 @@ class Watch:
             self._arm()
 
     @property
-    def elapsed(self) -> float:
-        """Seconds since the call began."""
-        return self._loop.time() - self._start
-
-    @property
     def remaining(self) -> float | None:
         """Seconds until ``total`` (or, before the first event, ``first_event``) runs out; ``None`` for no limit."""
         ends = [end for _, end, _ in self._deadlines(idle=False)]

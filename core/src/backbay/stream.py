@@ -10,7 +10,7 @@ from typing import Self
 
 from .attempt import Call
 from .errors import BackbayError, ClosedError, LoopError, ProtocolError, TruncatedError
-from .events import Ended, Event
+from .events import Ended, Event, Text
 from .folding import Fold
 from .response import Response
 from .retry import RetryPolicy
@@ -85,9 +85,8 @@ class EventStream(AsyncIterator[Event]):
     async def texts(self) -> AsyncIterator[str]:
         """Yield only the pieces of the answer's text. Wrap the stream in ``async with`` if you may stop early."""
         async for event in self:
-            delta = getattr(event, "delta", None)
-            if delta and type(event).__name__ == "Text":
-                yield delta
+            if isinstance(event, Text) and event.delta:
+                yield event.delta
 
     def __aiter__(self) -> Self:
         return self

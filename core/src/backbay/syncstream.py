@@ -14,7 +14,7 @@ from typing import Self
 
 from .bridge import check_thread, get_bridge, run
 from .errors import ClosedError
-from .events import Event
+from .events import Event, Text
 from .folding import Fold
 from .response import Response
 from .stream import EventStream
@@ -123,8 +123,8 @@ class SyncStream(Iterator[Event]):
     def texts(self) -> Iterator[str]:
         """Yield only the pieces of the answer's text."""
         for event in self:
-            if type(event).__name__ == "Text":
-                yield event.delta  # type: ignore[union-attr]
+            if isinstance(event, Text):
+                yield event.delta
 
     def __next__(self) -> Event:
         if self._closed:

@@ -12,6 +12,9 @@ from ..request import Request
 from ..response import Embeddings, JSONObject, ModelInfo
 from ..spec import BackendSpec
 
+MAX_BODY = 64 * 2**20
+"""Bytes of an answer in one body, asked for or not; a longer one is a ``TooLargeError``."""
+
 
 @dataclass(frozen=True, slots=True)
 class HTTPRequest:

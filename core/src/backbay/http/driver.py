@@ -19,12 +19,9 @@ from ..secrets import redact
 from ..settings import Settings
 from ..spec import BackendSpec
 from . import setup, urls
-from .codec import HTTPRequest
+from .codec import MAX_BODY, HTTPRequest
 from .statuses import response_error
 from .transport import Transport, TransportResponse
-
-MAX_BODY = 64 * 2**20
-"""Bytes of an answer that is not streamed; a longer one is a ``TooLargeError``."""
 
 MAX_ERROR_BODY = 64 * 2**10
 """Bytes that are read of an error's body."""
@@ -58,7 +55,6 @@ class HTTPBackend(Backend):
         self._headers = setup.headers(spec, settings)
         # In a list, so that the views of with_options share it, whoever needs it first.
         self._transport: list[Transport] = [] if settings.transport is None else [settings.transport]
-        self._base = self.base_url
 
     @property
     def id(self) -> str:
@@ -115,12 +111,7 @@ class HTTPBackend(Backend):
 
     async def _probe(self) -> Health:
         start = time.perf_counter()
-        url = urls.join(self._base, self.spec.health_path or "")
-        try:
-            response = await self._get_transport().send("GET", url, self._all_headers(""), b"")
-        except BackbayError as failure:
-            self._cleaned(failure)
-            raise
+        response = await self._exchange(HTTPRequest("GET", self.spec.health_path or ""))
         try:
             status = response.status
             milliseconds = 1000 * (time.perf_counter() - start)
@@ -147,14 +138,7 @@ class HTTPBackend(Backend):
     async def _send(self, request: HTTPRequest, call: Call) -> TransportResponse:
         """Send; return a response whose status is 2xx, or raise what the vendor's error means."""
         call.phase = "connect"
-        url = urls.join(self._base, request.path)
-        headers = self._all_headers("application/json" if request.body else "")
-        headers += [(name, value) for name, value in request.headers.items()]
-        try:
-            response = await self._get_transport().send(request.method, url, headers, request.body)
-        except BackbayError as error:
-            self._cleaned(error)  # Words of a peer that does not speak HTTP may be in it.
-            raise
+        response = await self._exchange(request)
         call.phase = "wait"
         try:
             call.request_id = self._request_id(response)
@@ -164,6 +148,17 @@ class HTTPBackend(Backend):
             await response.aclose()
             raise
         return response
+
+    async def _exchange(self, request: HTTPRequest) -> TransportResponse:
+        """Send; return a response of any status."""
+        url = urls.join(self.base_url, request.path)
+        headers = self._all_headers("application/json" if request.body else "")
+        headers += [(name, value) for name, value in request.headers.items()]
+        try:
+            return await self._get_transport().send(request.method, url, headers, request.body)
+        except BackbayError as error:
+            self._cleaned(error)  # Words of a peer that does not speak HTTP may be in it.
+            raise
 
     async def _error(self, response: TransportResponse) -> BackbayError:
         body = await _read_some(response, MAX_ERROR_BODY)

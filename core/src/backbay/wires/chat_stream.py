@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 from ..errors import BackbayError, DecodeError, TooLargeError, TruncatedError
 from ..events import Event
 from ..folding import fold
-from ..http.codec import Decoded
+from ..http.codec import MAX_BODY, Decoded
 from ..http.sse import SSEDecoder
 from .chat_chunks import ChunkReader
 from .reading import excerpt, load_chunk, looks_like
-
-MAX_BODY = 64 * 2**20
-"""Bytes of a body that came where a stream was asked for; a longer one is a ``TooLargeError``."""
 
 _SHOWN = 2000
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
