@@ -29,16 +29,20 @@ FLOORS = (
     "folding request records",
     "settings check attempt",
     "stream",
-    "hooks bridge http.codec http.transport",
+    "hooks bridge facets http.codec http.transport",
     "syncstream http.kinds http.sse http.ndjson http.urls http.retryafter http.adapters",
     "http.errorbody",
     "http.statuses",
     "wires",
-    "backend http.setup",
+    "backend http.setup http.intake",
     "http.driver manual registry sync",
     "connecting",
     "testing",
 )
+SUITE = "backbay_conformance"
+CONFORMANCE = "conformance"
+"""The one module of a plugin that may import the suite. Nothing imports it but the suite's command and the tests."""
+
 HTTP_CLIENTS = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "requests", "urllib3", "niquests")
 ADAPTERS = "backbay.http.adapters.*"
 
@@ -56,6 +60,7 @@ def contracts() -> list[Contract]:
     found = packages()
     plugins = found["backends"] + found["extensions"]
     suite = found["tests"]
+    only_conformance = [f"{plugin}.{CONFORMANCE} -> {one}" for plugin in plugins for one in (SUITE, f"{SUITE}.**")]
     only_adapters = [f"{ADAPTERS} -> {client}" for client in HTTP_CLIENTS]
     return [
         _layers(),
@@ -68,7 +73,13 @@ def contracts() -> list[Contract]:
             unmatched_ignore_imports_alerting="none",
         ),
         _forbid("Plugins import no HTTP client", plugins, HTTP_CLIENTS, allow_indirect_imports="True"),
-        _forbid("Plugins import no suite", plugins, suite),
+        _forbid(
+            f"Of a plugin only its module {CONFORMANCE} imports the suite",
+            plugins,
+            suite,
+            ignore_imports=only_conformance,
+            unmatched_ignore_imports_alerting="none",
+        ),
         _forbid("Extensions import no backend's plugin", found["extensions"], found["backends"]),
         {"name": "Backends do not import one another", "type": "independence", "modules": found["backends"]},
     ]
@@ -98,6 +109,26 @@ def upward_to_the_face() -> list[str]:
     for importer in sorted(graph.find_modules_that_directly_import("backbay")):
         details = graph.get_import_details(importer=importer, imported="backbay")
         found += [f"{importer} (l.{item['line_number']}): {item['line_contents']}" for item in details]
+    return found
+
+
+def imports_of_conformance() -> list[str]:
+    """Return what keeps the modules ``conformance`` of plugins apart: a package of them, and imports of one."""
+    found = []
+    members = [member for member in distributions() if member.kind in {"backends", "extensions"}]
+    graph = grimp.build_graph(
+        *(member.package for member in members), exclude_type_checking_imports=True, cache_dir=None
+    )
+    for member in members:
+        if (member.folder / "src" / member.package / CONFORMANCE).is_dir():
+            found.append(f"{member.package}.{CONFORMANCE} is a package; it may be one module.")
+        module = f"{member.package}.{CONFORMANCE}"
+        for importer in sorted(graph.find_modules_that_directly_import(module) if module in graph.modules else ()):
+            found += [
+                f"{importer} (l.{item['line_number']}) imports {module}, and a plugin works without the suite: "
+                f"{item['line_contents']}"
+                for item in graph.get_import_details(importer=importer, imported=module)
+            ]
     return found
 
 
@@ -144,6 +175,7 @@ def main() -> int:
     sys.path[:0] = [str(member.folder / "src") for member in distributions()]
     problems = [f"backbay.{name} stands on no floor: give it one in scripts/imports.py." for name in homeless()]
     problems += [f"The core imports its own public face: {line}" for line in upward_to_the_face()]
+    problems += imports_of_conformance()
     code = check(contracts())
     for problem in problems:
         print(problem)

@@ -134,8 +134,8 @@ def test_no_backend_can_go_round_the_hooks(add):
     backend = connect_fake("x")
     asyncio.run(backend.complete("hi"))
     assert seen == ["before", "after"]
-    for name in ("stream", "complete", "list_models", "health", "embed", "aclose", "with_options", "capabilities"):
-        assert getattr(backbay.Backend.__dict__[name], "__final__", False)
+    for name in "stream complete list_models health embed rerank count_tokens aclose with_options capabilities".split():
+        assert getattr(getattr(backbay.Backend, name), "__final__", False)
 
 
 @pytest.fixture

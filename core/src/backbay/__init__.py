@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .limits import Limits as Limits
     from .messages import AudioPart as AudioPart
     from .messages import FilePart as FilePart
+    from .messages import HostedTool as HostedTool
     from .messages import ImagePart as ImagePart
     from .messages import Message as Message
     from .messages import ResponseFormat as ResponseFormat
@@ -47,12 +48,15 @@ if TYPE_CHECKING:
     from .response import Finish as Finish
     from .response import Health as Health
     from .response import ModelInfo as ModelInfo
+    from .response import Ranked as Ranked
+    from .response import Ranking as Ranking
     from .response import Response as Response
     from .response import Usage as Usage
     from .retry import RetryPolicy as RetryPolicy
     from .secrets import Secret as Secret
     from .spec import BackendSpec as BackendSpec
     from .spec import ModelRule as ModelRule
+    from .spec import URLPart as URLPart
     from .stream import EventStream as EventStream
     from .sync import SyncBackend as SyncBackend
 
@@ -72,13 +76,15 @@ _HOME = {
     "events": "Ended Event Started Text Thinking ToolDelta UsageSeen",
     "folding": "fold",
     "limits": "Limits",
-    "messages": "AudioPart FilePart ImagePart Message ResponseFormat TextPart ThinkingPart ToolCall ToolSpec",
+    "messages": (
+        "AudioPart FilePart HostedTool ImagePart Message ResponseFormat TextPart ThinkingPart ToolCall ToolSpec"
+    ),
     "registry": "PluginRecord PluginState inspect names refresh register resolve",
     "request": "Request",
-    "response": "Embeddings Finish Health ModelInfo Response Usage",
+    "response": "Embeddings Finish Health ModelInfo Ranked Ranking Response Usage",
     "retry": "RetryPolicy",
     "secrets": "Secret",
-    "spec": "BackendSpec ModelRule",
+    "spec": "BackendSpec ModelRule URLPart",
     "stream": "EventStream",
     "sync": "SyncBackend",
 }

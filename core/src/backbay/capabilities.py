@@ -43,6 +43,8 @@ class Capability(enum.StrEnum):
     IMAGE_INPUT = "image_input"
     AUDIO_INPUT = "audio_input"
     FILE_INPUT = "file_input"
+    HOSTED_TOOLS = "hosted_tools"
+    CACHE_CONTROL = "cache_control"
     REASONING = "reasoning"
     TEMPERATURE = "temperature"
     TOP_P = "top_p"
@@ -53,12 +55,22 @@ class Capability(enum.StrEnum):
     LIST_MODELS = "list_models"
     HEALTH = "health"
     EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    COUNT_TOKENS = "count_tokens"
     EXECUTE = "execute"
     COMPLETE_RAW = "complete_raw"
 
 
 FACETS = frozenset(
-    {Capability.LIST_MODELS, Capability.HEALTH, Capability.EMBEDDINGS, Capability.EXECUTE, Capability.COMPLETE_RAW}
+    {
+        Capability.LIST_MODELS,
+        Capability.HEALTH,
+        Capability.EMBEDDINGS,
+        Capability.RERANK,
+        Capability.COUNT_TOKENS,
+        Capability.EXECUTE,
+        Capability.COMPLETE_RAW,
+    }
 )
 """Capabilities that are a method of their own; undeclared ones are refused."""
 

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from .errors import InvalidRequestError
 from .messages import (
+    AnyTool,
     AudioPart,
     FilePart,
+    HostedTool,
     ImagePart,
     Message,
     Part,
@@ -133,8 +135,10 @@ def as_tool_call(value: object) -> ToolCall:
     return ToolCall(id=value["id"], name=function["name"], raw_arguments=raw)
 
 
-def as_tools(value: object) -> tuple[ToolSpec, ...]:
+def as_tools(value: object) -> tuple[AnyTool, ...]:
     """Return tools from ours, or from OpenAI's ``{"type": "function", "function": {...}}``.
+
+    A dict with another type and no function is a tool that the vendor runs, and goes to it as it is.
 
     Raises:
         InvalidRequestError: Something is no tool; the error says at which index.
@@ -144,11 +148,13 @@ def as_tools(value: object) -> tuple[ToolSpec, ...]:
     return tuple(_as_tool(item, index) for index, item in enumerate(value))
 
 
-def _as_tool(value: object, index: int) -> ToolSpec:
-    if isinstance(value, ToolSpec):
+def _as_tool(value: object, index: int) -> AnyTool:
+    if isinstance(value, AnyTool):
         return value
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"tools[{index}] is a {type(value).__name__}; give a ToolSpec or a dict.")
+    if value.get("type", "function") != "function" and "function" not in value and "parameters" not in value:
+        return HostedTool(definition=dict(value))
     function = value.get("function", value)
     fields = {key: item for key, item in dict(function).items() if key != "type" and item is not None}
     try:

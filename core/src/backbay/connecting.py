@@ -91,12 +91,14 @@ def build(
     finally:
         del api_key  # From here on nothing that a traceback may show has it.
     is_http = spec.speaks_http
-    refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.config}, backend=spec.name)
     if not is_http:
         _refuse_http_arguments(spec, base_url=base_url, wire=wire, transport=transport)
+    elif wire is not None:
+        spec = _on_wire(spec, wire)
+    refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.arguments}, backend=spec.name)
     settings = Settings(
         api_key=_credential(spec, given),
-        base_url=(base_url or _base_url(spec)) if is_http else None,
+        base_url=_base_url(spec, base_url) if is_http else None,
         wire=wire,
         limits=as_limits(limits),
         retry=_retry(config.pop("retries", None)),
@@ -163,7 +165,7 @@ def _credential(spec: BackendSpec, given: Secret | Literal[""] | None) -> Secret
     if isinstance(given, Secret):
         return given
     found = find_credential(spec) if given is None else None
-    if found is None and spec.requires_credential:
+    if found is None and spec.requires_credential and spec.authorizer is None:
         variables = " or ".join(spec.credential_env)
         raise MissingCredentialError(
             f"{spec.label or spec.name} wants a key, and there is none.",
@@ -173,11 +175,30 @@ def _credential(spec: BackendSpec, given: Secret | Literal[""] | None) -> Secret
     return found
 
 
-def _base_url(spec: BackendSpec) -> str | None:
+def _base_url(spec: BackendSpec, given: str | None) -> str | None:
+    """Return the address that the caller or the environment says; ``None`` leaves it to the spec."""
+    from .http.urls import from_host, with_path
+
+    if given is not None:
+        return with_path(given, spec.base_path)
     for variable in spec.base_url_env:
         if os.environ.get(variable, "").strip():
-            return os.environ[variable].strip()
-    return spec.default_base_url
+            return with_path(os.environ[variable].strip(), spec.base_path)
+    for variable in spec.host_env:
+        if os.environ.get(variable, "").strip():
+            return with_path(from_host(os.environ[variable].strip(), spec.default_base_url), spec.base_path)
+    return None
+
+
+def _on_wire(spec: BackendSpec, wire: str) -> BackendSpec:
+    try:
+        return spec.on_wire(wire)
+    except ValueError:
+        raise ConfigurationError(
+            f"{spec.name} does not speak the wire {wire!r}.",
+            backend=spec.name,
+            hint=f"It speaks {', '.join(spec.wires)}.",
+        ) from None
 
 
 def _http_config() -> Mapping[str, str]:

@@ -33,7 +33,8 @@ class Text:
 class Thinking:
     """More of what the model thinks.
 
-    ``opaque`` is vendor data to be kept, by backend name; beside it ``delta`` may be empty.
+    ``opaque`` is vendor data to be kept, by backend name; beside it ``delta`` may be empty. It ends a run of thinking:
+    what follows is another part.
     """
 
     delta: str

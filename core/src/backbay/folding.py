@@ -57,7 +57,8 @@ class Fold:
 
     def _add_said(self, kind: type, event: Text | Thinking) -> None:
         last = self._runs[-1] if self._runs else None
-        if not isinstance(last, tuple) or last[0] is not kind:
+        # Opaque data ends a run of thinking: a signature is of what came before it, and of nothing more.
+        if not isinstance(last, tuple) or last[0] is not kind or last[2]:
             last = (kind, [], {})
             self._runs.append(last)
         last[1].append(event.delta)

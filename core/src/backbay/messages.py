@@ -16,6 +16,9 @@ from ._images import sniff_media_type, split_data_url
 
 Role = Literal["system", "user", "assistant", "tool"]
 
+CacheFor = Literal["5m", "1h"]
+"""How long a vendor is asked to keep a prompt in its cache."""
+
 
 class Frozen(BaseModel):
     """The base of every value here: immutable, and an unknown field is an error."""
@@ -24,10 +27,14 @@ class Frozen(BaseModel):
 
 
 class TextPart(Frozen):
-    """A run of text."""
+    """A run of text.
+
+    ``cache`` marks the end of a prompt's beginning that the vendor is asked to cache; so it does on other parts.
+    """
 
     type: Literal["text"] = "text"
     text: str
+    cache: CacheFor | None = None
 
 
 class ImagePart(Frozen):
@@ -41,6 +48,7 @@ class ImagePart(Frozen):
     media_type: str | None = None
     url: str | None = None
     detail: Literal["auto", "low", "high"] | None = None
+    cache: CacheFor | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -80,25 +88,32 @@ class AudioPart(Frozen):
 
 
 class FilePart(Frozen):
-    """A document: base64 data with a name, or the id of a file that the vendor already has."""
+    """A document, or a video: base64 data with a name, a URL, or the id of a file that the vendor already has.
+
+    ``citations`` asks the model to say which passages it answers from; ``None`` leaves that to the vendor.
+    """
 
     type: Literal["file"] = "file"
     data: str | None = None
     media_type: str | None = None
     filename: str | None = None
     file_id: str | None = None
+    url: str | None = None
+    citations: bool | None = None
+    cache: CacheFor | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> FilePart:
-        if (self.data is None) == (self.file_id is None):
-            raise ValueError("a file has either data (base64) or file_id")
+        if [self.data, self.file_id, self.url].count(None) != 2:
+            raise ValueError("a file has one of data (base64), url and file_id")
         return self
 
 
 class ThinkingPart(Frozen):
     """What a model thought before it answered.
 
-    ``opaque`` is vendor data that must go back unchanged (signatures, encrypted reasoning), by backend name.
+    ``opaque`` is vendor data that must go back unchanged (signatures, encrypted reasoning, what a tool that the vendor
+    runs was asked and said), by backend name. With it ``text`` may be empty.
     """
 
     type: Literal["thinking"] = "thinking"
@@ -163,6 +178,7 @@ class Message(Frozen):
         tool_calls: The calls of an assistant's turn.
         tool_call_id: Which call a tool's turn answers.
         name: The tool's name on a tool's turn, else a name for the speaker.
+        is_error: Whether a tool's turn says that the tool failed; ``None`` says nothing.
     """
 
     role: Role
@@ -171,6 +187,7 @@ class Message(Frozen):
     tool_calls: tuple[ToolCall, ...] | None = None
     tool_call_id: str | None = None
     name: str | None = None
+    is_error: bool | None = None
 
     @property
     def text(self) -> str:
@@ -202,6 +219,22 @@ class ToolSpec(Frozen):
     description: str = ""
     parameters: dict[str, JsonValue] = Field(default_factory=_no_parameters)
     strict: bool | None = None
+    cache: CacheFor | None = None
+
+
+class HostedTool(Frozen):
+    """A tool that the vendor runs itself, such as its web search, in the vendor's own words."""
+
+    definition: dict[str, JsonValue]
+
+    @property
+    def name(self) -> str:
+        """The tool's name, or else its type, or else the first of its fields."""
+        named = self.definition.get("name") or self.definition.get("type") or next(iter(self.definition), "")
+        return str(named)
+
+
+AnyTool = ToolSpec | HostedTool
 
 
 class ResponseFormat(Frozen):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validat
 from .coerce import as_messages, as_response_format, as_tools
 from .errors import InvalidRequestError, UnknownOptionError
 from .limits import Limits, LimitsInput, as_limits
-from .messages import Frozen, Message, MessagesInput, ResponseFormat, ToolSpec, describe
+from .messages import AnyTool, Frozen, HostedTool, Message, MessagesInput, ResponseFormat, ToolSpec, describe
 
 N = TypeVar("N", int, float)
 
@@ -25,7 +25,7 @@ class Request(Frozen):
     Attributes:
         model: The model's name, as the vendor knows it; ``None`` only where the backend has one of its own.
         messages: The conversation, oldest first.
-        tools: Tools that the model may call.
+        tools: Tools that the model may call, and tools that the vendor runs.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or a tool's name.
         parallel_tool_calls: Whether one answer may have several calls.
         temperature: Sampling temperature, 0 or more; 0 is sent as 0.
@@ -43,7 +43,7 @@ class Request(Frozen):
 
     model: str | None = None
     messages: tuple[Message, ...]
-    tools: tuple[ToolSpec, ...] = ()
+    tools: tuple[AnyTool, ...] = ()
     tool_choice: str | None = None
     parallel_tool_calls: bool | None = None
     temperature: float | None = None
@@ -56,6 +56,16 @@ class Request(Frozen):
     limits: Limits = Limits()
     on_unsupported: OnUnsupported = "error"
     extra: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def own_tools(self) -> tuple[ToolSpec, ...]:
+        """The tools that the caller runs."""
+        return tuple(tool for tool in self.tools if isinstance(tool, ToolSpec))
+
+    @property
+    def hosted_tools(self) -> tuple[HostedTool, ...]:
+        """The tools that the vendor runs."""
+        return tuple(tool for tool in self.tools if isinstance(tool, HostedTool))
 
     @field_validator("temperature")
     @classmethod
@@ -91,7 +101,7 @@ class Options(TypedDict, total=False):
     """The keyword arguments of ``complete`` and ``stream``; each as in ``Request``, and in friendlier forms too."""
 
     model: str | None
-    tools: Sequence[ToolSpec | Mapping[str, object]] | None
+    tools: Sequence[AnyTool | Mapping[str, object]] | None
     tool_choice: str | Mapping[str, object] | None
     parallel_tool_calls: bool | None
     temperature: float | None

@@ -195,3 +195,33 @@ class Embeddings:
     model: str | None = None
     usage: Usage | None = None
     attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """One document of a ranking.
+
+    Attributes:
+        index: Its place among the documents that were given, from 0.
+        score: How well it answers the query; higher is better. The scale is the vendor's.
+    """
+
+    index: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """Documents by how well they answer a query, the best first.
+
+    Attributes:
+        results: One entry a document; fewer if ``top_n`` was given.
+        model: The model that ranked them, or ``None``.
+        usage: Token counts, or ``None``.
+        attempts: How many times the request was sent.
+    """
+
+    results: Sequence[Ranked]
+    model: str | None = None
+    usage: Usage | None = None
+    attempts: int = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -35,6 +35,21 @@ class ModelRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class URLPart:
+    """A part of a base URL that is different for each account, such as a region.
+
+    Attributes:
+        about: One line of explanation; the part is also an argument of ``connect``.
+        env: Environment variables that may say it, the vendor's own first.
+        default: What it is if nobody says; ``None`` if somebody must.
+    """
+
+    about: str
+    env: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackendSpec:
     """What a plugin registers under the entry-point group ``backbay.backends``.
 
@@ -49,9 +64,15 @@ class BackendSpec:
         wires: Wires that the vendor speaks, the default one first.
         default_base_url: Where the API is, with its version path; ``None`` if there is no default.
         base_url_env: Environment variables that may say another one, the vendor's own first.
+        host_env: Environment variables that may say ``host:port`` or a whole URL; looked at after ``base_url_env``.
+        base_path: The version path, like ``"/v1"``, that a base URL gets which comes without any path.
+        url_parts: What the caller, or the environment, fills into ``{placeholders}`` of ``default_base_url``.
         requires_credential: Whether a call without a key can only fail.
         credential_env: Environment variables for the key, the vendor's own first.
         auth_header: The header of the key. ``Authorization`` gets ``Bearer`` before it.
+        authorizer: Import path of what signs requests where there is no key (see ``http.codec.Authorizer``); a
+            credential that it finds elsewhere counts as one. ``None`` if there is nothing but keys.
+        authorizer_config: Keyword arguments of ``connect`` that are for the authorizer, as in ``config``.
         headers: Headers of every request.
         header_env: Headers whose value comes from an environment variable, where that is set.
         models_path: Path of the model list, relative to the base URL (``../x`` goes up); ``None`` if there is none.
@@ -59,6 +80,7 @@ class BackendSpec:
         health_path: Path that a health probe gets, likewise; with one ``health`` counts as declared.
         health_statuses: Statuses, besides 2xx, which show that the server is there.
         embeddings_path: Path of the embeddings call; ``None`` if there is none.
+        rerank_path: Path of the rerank call; ``None`` if there is none.
         native: Whether models run on a local engine, not at a hosted vendor.
         capabilities: What the backend can do.
         models: What is different about some of its models.
@@ -69,6 +91,7 @@ class BackendSpec:
         codec: Import path of a codec class, for a wire of the vendor's own.
         backend: Import path of a ``Backend`` class: for a backend that is not HTTP (which names no wires), or of an
             ``HTTPBackend`` that does more than core's own.
+        per_wire: What is different on a wire: fields of this spec, by wire name. See ``on_wire``.
         oauth_client: Name of the OAuth client; may hold ``{vendor}``. ``""`` if the vendor has no OAuth.
     """
 
@@ -78,15 +101,21 @@ class BackendSpec:
     wires: tuple[str, ...] = ()
     default_base_url: str | None = None
     base_url_env: tuple[str, ...] = ()
+    host_env: tuple[str, ...] = ()
+    base_path: str = ""
+    url_parts: Mapping[str, URLPart] = field(default_factory=dict)
     requires_credential: bool = True
     credential_env: tuple[str, ...] = ()
     auth_header: str = "Authorization"
+    authorizer: str | None = None
+    authorizer_config: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     header_env: Mapping[str, str] = field(default_factory=dict)
     models_path: str | None = "models"
     health_path: str | None = "models"
     health_statuses: frozenset[int] = frozenset({401, 403})
     embeddings_path: str | None = "embeddings"
+    rerank_path: str | None = None
     native: bool = False
     capabilities: Capabilities = field(default_factory=Capabilities)
     models: tuple[ModelRule, ...] = ()
@@ -96,6 +125,7 @@ class BackendSpec:
     config: Mapping[str, str] = field(default_factory=dict)
     codec: str | None = None
     backend: str | None = None
+    per_wire: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     oauth_client: str = ""
 
     def __post_init__(self) -> None:
@@ -113,6 +143,12 @@ class BackendSpec:
         """Whether the vendor is reached over HTTP, so that it has an address, a key and wires."""
         return bool(self.wires)
 
+    @property
+    def arguments(self) -> Mapping[str, str]:
+        """The keyword arguments of ``connect`` that are this backend's own, each with one line of explanation."""
+        parts = {name: part.about for name, part in self.url_parts.items()}
+        return {**parts, **self.authorizer_config, **self.config}
+
     def problems(self) -> list[str]:
         """Return what is wrong with this spec, as sentences; an empty list if nothing is."""
         found = []
@@ -120,15 +156,45 @@ class BackendSpec:
             found.append("name must be lower-case letters, digits and hyphens")
         if self.backend is None and not self.wires:
             found.append("give wires (for a vendor that speaks HTTP) or backend (an import path)")
-        for what in ("codec", "backend"):
+        for what in ("codec", "backend", "authorizer"):
             path = getattr(self, what)
             if path is not None and not _CODE_PATH.fullmatch(path):
                 found.append(f"{what} must be an import path like 'package.module:name', not {path!r}")
         if not isinstance(self.capabilities, Capabilities):
             found.append("capabilities must be Capabilities")
+        found += self._wire_problems()
         if re.sub(r"\{vendor\}", "", self.oauth_client).count("{"):
             found.append("oauth_client may hold {vendor} and no other placeholder")
         return found
+
+    def _wire_problems(self) -> list[str]:
+        known = {each.name for each in fields(self)} - {"name", "protocol", "wires", "per_wire"}
+        strange = [wire for wire in self.per_wire if wire not in self.wires]
+        found = [f"per_wire names {wire!r}, which is not among wires" for wire in strange]
+        for wire, changes in self.per_wire.items():
+            found += [f"per_wire[{wire!r}] has {name!r}, which it may not" for name in changes if name not in known]
+        return found
+
+    def on_wire(self, wire: str) -> BackendSpec:
+        """Return this spec as it is on ``wire``, which then is its first, with ``per_wire`` filled in.
+
+        ``capabilities``, ``quirks``, ``own_quirks``, ``headers``, ``defaults`` and ``config`` of ``per_wire`` are laid
+        over the spec's own, all else takes its place.
+
+        Raises:
+            ValueError: The vendor does not speak that wire.
+        """
+        if wire not in self.wires:
+            raise ValueError(f"{self.name} does not speak the wire {wire!r}; it speaks {', '.join(self.wires)}")
+        changes = dict(self.per_wire.get(wire, {}))
+        for name in ("quirks", "own_quirks", "headers", "config", "defaults"):
+            if name in changes:
+                changes[name] = {**getattr(self, name), **changes[name]}  # type: ignore[dict-item]
+        if "capabilities" in changes:
+            changes["capabilities"] = self.capabilities.with_(changes["capabilities"])  # type: ignore[arg-type]
+        others = tuple(other for other in self.wires if other != wire)
+        per_wire = {other: changed for other, changed in self.per_wire.items() if other != wire}
+        return replace(self, **changes, wires=(wire, *others), per_wire=per_wire)  # type: ignore[arg-type]
 
     def capabilities_of(self, model: str | None) -> Capabilities:
         """Return the capabilities with what is different about ``model``."""

@@ -12,7 +12,7 @@ from .capabilities import Capabilities
 from .limits import LimitsInput
 from .messages import MessagesInput
 from .request import Options
-from .response import Embeddings, Health, ModelInfo, Response
+from .response import Embeddings, Health, ModelInfo, Ranking, Response
 from .spec import BackendSpec
 from .syncstream import SyncStream
 
@@ -74,6 +74,23 @@ class SyncBackend:
     ) -> Embeddings:
         """As ``Backend.embed``."""
         return run(self.backend.embed(inputs, model=model, limits=limits, extra=extra))
+
+    def rerank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        top_n: int | None = None,
+        model: str | None = None,
+        limits: LimitsInput = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> Ranking:
+        """As ``Backend.rerank``."""
+        return run(self.backend.rerank(query, documents, top_n=top_n, model=model, limits=limits, extra=extra))
+
+    def count_tokens(self, messages: MessagesInput, **options: Unpack[Options]) -> int:
+        """As ``Backend.count_tokens``."""
+        return run(self.backend.count_tokens(messages, **options))
 
     def close(self) -> None:
         """Close the backend. May be called again."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
-from ..errors import BackbayError, ResponseError
+from ..errors import BackbayError, ResponseError, UnsupportedError
 from ..events import Event
 from ..request import Request
-from ..response import Embeddings, JSONObject, ModelInfo
+from ..response import Embeddings, JSONObject, ModelInfo, Ranking
 from ..spec import BackendSpec
 
 MAX_BODY = 64 * 2**20
@@ -68,9 +70,32 @@ class StreamDecoder(Protocol):
         """
 
 
-class Codec(Protocol):
-    """One wire. Made once a backend, as ``codec(spec, quirks)``; it must not change after that."""
+class Codec(ABC):
+    """One wire. Made once a backend, as ``codec(spec, quirks)``; it must not change after that.
 
+    ``encode``, ``decode``, ``decoder`` and ``error`` are what every wire has; a codec overrides the others for what its
+    wire has too.
+
+    Args:
+        spec: The backend's declaration.
+        quirks: The spec's, with the caller's configuration over them.
+
+    Attributes:
+        headers: Headers of every request, the model list's too, such as an API version.
+        auth_header: The header that the key goes into, where the wire and not the vendor decides that; ``None`` leaves
+            it to the spec.
+
+    Raises:
+        ConfigurationError: A quirk is unknown, or its value is wrong.
+    """
+
+    headers: Mapping[str, str] = MappingProxyType({})
+    auth_header: str | None = None
+
+    @abstractmethod
+    def __init__(self, spec: BackendSpec, quirks: Mapping[str, object]) -> None: ...
+
+    @abstractmethod
     def encode(self, request: Request, *, stream: bool) -> HTTPRequest:
         """Return the HTTP request for ``request``, which stays as it is.
 
@@ -80,6 +105,7 @@ class Codec(Protocol):
             UnsupportedError: The wire has no place for something that was asked for.
         """
 
+    @abstractmethod
     def decode(self, body: bytes) -> Decoded:
         """Return the answer in a body that was not streamed.
 
@@ -88,9 +114,11 @@ class Codec(Protocol):
             ResponseError: The body is an error, in spite of its status.
         """
 
+    @abstractmethod
     def decoder(self) -> StreamDecoder:
         """Return a decoder for one streamed answer."""
 
+    @abstractmethod
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says. Takes any bytes, and never raises."""
 
@@ -100,15 +128,80 @@ class Codec(Protocol):
         Raises:
             DecodeError: The body is no model list.
         """
+        raise self._lacks("model list")
+
+    def next_page(self, body: bytes) -> str | None:
+        """Return the query (``"after_id=x"``) that gets the model list's next page; ``None`` if ``body`` was the last.
+
+        Called only with a body that ``decode_models`` took.
+        """
+        return None
 
     def encode_embeddings(self, model: str, inputs: Sequence[str], extra: Mapping[str, object]) -> HTTPRequest:
         """Return the HTTP request for embeddings of ``inputs``."""
+        raise self._lacks("embeddings")
 
     def decode_embeddings(self, body: bytes, count: int) -> Embeddings:
         """Return ``count`` vectors, in the order of the inputs.
 
         Raises:
             DecodeError: The body is no such answer.
+        """
+        raise self._lacks("embeddings")
+
+    def encode_rerank(
+        self, model: str, query: str, documents: Sequence[str], top_n: int | None, extra: Mapping[str, object]
+    ) -> HTTPRequest:
+        """Return the HTTP request that ranks ``documents`` by how well they answer ``query``."""
+        raise self._lacks("rerank call")
+
+    def decode_rerank(self, body: bytes, count: int) -> Ranking:
+        """Return the ranking of ``count`` documents, the best first.
+
+        Raises:
+            DecodeError: The body is no such answer.
+        """
+        raise self._lacks("rerank call")
+
+    def encode_count(self, request: Request) -> HTTPRequest:
+        """Return the HTTP request that counts the tokens of ``request``'s prompt. Raises as ``encode`` does."""
+        raise self._lacks("token counting")
+
+    def decode_count(self, body: bytes) -> int:
+        """Return the number of tokens.
+
+        Raises:
+            DecodeError: The body is no such answer.
+        """
+        raise self._lacks("token counting")
+
+    def _lacks(self, what: str) -> UnsupportedError:
+        return UnsupportedError(f"This wire has no {what}.")
+
+
+class Authorizer(Protocol):
+    """Signs requests where a key in a header is not enough: a signature, or a token that runs out."""
+
+    async def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        """Return the headers that authorise one request, just before it is sent.
+
+        Raises:
+            AuthenticationError: There is no credential any more, or it cannot be refreshed.
+        """
+
+    def secrets(self) -> Sequence[str]:
+        """Return what must not be seen in any error: tokens and keys."""
+
+
+class AuthorizerClass(Protocol):
+    """How the driver makes an authorizer."""
+
+    def __call__(self, spec: BackendSpec, config: Mapping[str, object]) -> Authorizer:
+        """Return what signs requests; no I/O.
+
+        Raises:
+            MissingCredentialError: There is nothing to sign with.
+            ConfigurationError: A setting is wrong.
         """
 
 

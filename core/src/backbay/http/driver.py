@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from ..attempt import Call
 from ..backend import Backend
-from ..errors import BackbayError, ConfigurationError, TooLargeError
+from ..errors import BackbayError, ConfigurationError, DecodeError
 from ..events import Ended, Event
 from ..folding import fold
 from ..limits import NO_LIMITS
 from ..request import Request
-from ..response import Embeddings, Health, ModelInfo, Response
+from ..response import Embeddings, Health, ModelInfo, Ranking, Response
 from ..secrets import redact
 from ..settings import Settings
 from ..spec import BackendSpec
 from . import setup, urls
 from .codec import MAX_BODY, HTTPRequest
+from .intake import MAX_ERROR_BODY, drain, read, read_some
 from .statuses import response_error
 from .transport import Transport, TransportResponse
 
-MAX_ERROR_BODY = 64 * 2**10
-"""Bytes that are read of an error's body."""
-
-_DRAIN = 0.25
-"""Seconds to wait for the end of a body whose answer has ended, so that the connection can be used again."""
+MAX_PAGES = 100
+"""Pages of a model list that are read; a longer one is an error, since a vendor may lead in a circle."""
 
 T = TypeVar("T")
 
@@ -46,13 +44,17 @@ class HTTPBackend(Backend):
         super().__init__(spec, model, settings)
         settings = self.settings
         insecure = settings.config.get("allow_insecure_http", False) is True
+        default = None
+        if settings.base_url is None or (spec.default_base_url and not spec.url_parts):
+            default = setup.base_url(spec, settings.config)
         self.base_url = urls.check_base_url(
-            settings.base_url or setup.base_url(spec), backend=spec.name, allow_insecure_http=insecure
+            settings.base_url or default or "", backend=spec.name, allow_insecure_http=insecure
         )
-        default = spec.default_base_url
         self._at_home = default is not None and urls.origin(self.base_url) == urls.origin(default)
         self._codec = setup.codec(spec, settings, at_home=self._at_home)
-        self._headers = setup.headers(spec, settings)
+        self._headers = setup.headers(spec, settings, self._codec)
+        self._auth_header = self._codec.auth_header or spec.auth_header
+        self._authorizer = setup.authorizer(spec, settings)
         # In a list, so that the views of with_options share it, whoever needs it first.
         self._transport: list[Transport] = [] if settings.transport is None else [settings.transport]
 
@@ -81,7 +83,7 @@ class HTTPBackend(Backend):
                 if decoder.failure is not None:
                     raise self._cleaned(decoder.failure)
                 if ended:
-                    await _drain(chunks)
+                    await drain(chunks)
                     return
             for event in decoder.finish():
                 yield event
@@ -98,9 +100,33 @@ class HTTPBackend(Backend):
         return fold(decoded.events, raw=decoded.raw)
 
     async def _models(self, call: Call) -> Sequence[ModelInfo]:
-        body = await self._fetch(HTTPRequest("GET", self.spec.models_path or ""), call)
+        found: list[ModelInfo] = []
+        path = self.spec.models_path or ""
+        for _ in range(MAX_PAGES):
+            body = await self._fetch(HTTPRequest("GET", path), call)
+            call.phase = "decode"
+            found += self._decoded(partial(self._codec.decode_models, body))
+            query = self._codec.next_page(body)
+            if query is None:
+                return found
+            first = self.spec.models_path or ""
+            path = f"{first}{'&' if '?' in first else '?'}{query}"
+        raise DecodeError(f"The model list has more than {MAX_PAGES} pages.", retryable=False)
+
+    async def _ranking(
+        self, call: Call, query: str, documents: Sequence[str], top_n: int | None, extra: Mapping[str, object]
+    ) -> Ranking:
+        if call.model is None:
+            raise ConfigurationError("There is no model to ask for a ranking; give model=.", backend=self.id)
+        body = await self._fetch(self._codec.encode_rerank(call.model, query, documents, top_n, extra), call)
         call.phase = "decode"
-        return self._decoded(lambda: self._codec.decode_models(body))
+        return self._decoded(lambda: self._codec.decode_rerank(body, len(documents)))
+
+    async def _count(self, call: Call) -> int:
+        assert call.request is not None
+        body = await self._fetch(self._codec.encode_count(call.request), call)
+        call.phase = "decode"
+        return self._decoded(lambda: self._codec.decode_count(body))
 
     async def _vectors(self, call: Call, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
         if call.model is None:
@@ -117,7 +143,7 @@ class HTTPBackend(Backend):
             milliseconds = 1000 * (time.perf_counter() - start)
             if 200 <= status < 300 or status in self.spec.health_statuses:
                 # Read, so that the connection can be used again.
-                await _drain(response.chunks())
+                await drain(response.chunks())
                 return Health(reachable=True, latency_ms=milliseconds, status=status)
             error = await self._error(response)
             return Health(reachable=False, last_error=str(error), status=status)
@@ -131,7 +157,7 @@ class HTTPBackend(Backend):
     async def _fetch(self, request: HTTPRequest, call: Call) -> bytes:
         response = await self._send(request, call)
         try:
-            return await _read(response, MAX_BODY, call)
+            return await read(response, MAX_BODY, call)
         finally:
             await response.aclose()
 
@@ -154,6 +180,9 @@ class HTTPBackend(Backend):
         url = urls.join(self.base_url, request.path)
         headers = self._all_headers("application/json" if request.body else "")
         headers += [(name, value) for name, value in request.headers.items()]
+        if self._authorizer is not None:
+            signed = await self._authorizer.headers(request.method, url, dict(headers), request.body)
+            headers += [(name, value) for name, value in signed.items()]
         try:
             return await self._get_transport().send(request.method, url, headers, request.body)
         except BackbayError as error:
@@ -161,7 +190,7 @@ class HTTPBackend(Backend):
             raise
 
     async def _error(self, response: TransportResponse) -> BackbayError:
-        body = await _read_some(response, MAX_ERROR_BODY)
+        body = await read_some(response, MAX_ERROR_BODY)
         facts = self._codec.error(response.status, response.headers, body)
         return response_error(response.status, response.headers, body, facts, redact=self._redact)
 
@@ -193,7 +222,12 @@ class HTTPBackend(Backend):
 
     def _redact(self, text: str) -> str:
         secret = self.settings.api_key
-        return text if secret is None else redact(text, secret.reveal())
+        hidden = [] if secret is None else [secret.reveal()]
+        if self._authorizer is not None:
+            hidden += self._authorizer.secrets()
+        for value in hidden:
+            text = redact(text, value)
+        return text
 
     def _all_headers(self, content_type: str) -> _Headers:
         headers = _Headers(self._headers)
@@ -201,7 +235,7 @@ class HTTPBackend(Backend):
             headers.append(("content-type", content_type))
         secret = self.settings.api_key
         if secret is not None:
-            name = self.spec.auth_header
+            name = self._auth_header
             bearer = name.lower() == "authorization"
             headers.append((name, f"Bearer {secret.reveal()}" if bearer else secret.reveal()))
         return headers
@@ -212,40 +246,3 @@ class HTTPBackend(Backend):
 
             self._transport.append(HTTPXTransport())
         return self._transport[0]
-
-
-async def _read(response: TransportResponse, limit: int, call: Call) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for data in response.chunks():
-        if not parts:
-            call.watch.first_event()
-        call.watch.byte()
-        parts.append(data)
-        size += len(data)
-        if size > limit:
-            raise TooLargeError(f"The answer is larger than {limit} bytes.")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-async def _read_some(response: TransportResponse, limit: int) -> bytes:
-    """Read the beginning of an error's body; a connection that breaks meanwhile does not hide the status."""
-    body = bytearray()
-    try:
-        async for data in response.chunks():
-            body += data
-            if len(body) >= limit:
-                break
-    except BackbayError:
-        return bytes(body)
-    return bytes(body[:limit])
-
-
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read what follows the last event, which is nothing but the end of the body, unless the server dawdles."""
-    try:
-        async with asyncio.timeout(_DRAIN):
-            async for _ in chunks:
-                continue
-    except (TimeoutError, BackbayError):
-        return

@@ -47,6 +47,27 @@ def check_base_url(url: str, *, backend: str, allow_insecure_http: bool) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
+def with_path(url: str, path: str) -> str:
+    """Return ``url`` with ``path`` if it has no path of its own; what is no URL stays as it is."""
+    rest = url.partition("://")[2] if isinstance(url, str) else "/"
+    return url.rstrip("/") + path if path and not rest.rstrip("/").count("/") else url
+
+
+def from_host(host: str, default: str | None) -> str:
+    """Return the base URL of ``host``, ``host:port``, ``:port`` or a URL.
+
+    A missing port is ``default``'s; ``0.0.0.0``, which a server listens on and nobody can call, becomes this machine.
+    """
+    if "://" in host:
+        return host
+    name, _, port = host.rpartition(":") if host.rpartition(":")[2].isdecimal() else (host, "", "")
+    usual = urlsplit(default or "").port
+    port = port or (str(usual) if usual else "")
+    if name in ("", "0.0.0.0", "[::]", "::"):  # noqa: S104 (an address that is replaced)
+        name = "127.0.0.1"
+    return f"http://{name}:{port}" if port else f"http://{name}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host`` is this machine by name or address. Names other than ``localhost`` are not looked up."""
     if host == "localhost" or host.endswith(".localhost"):

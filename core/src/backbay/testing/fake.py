@@ -16,7 +16,7 @@ Canned = str | BaseException | Sequence[Event]
 """One answer: its text, what to raise, or its events."""
 
 _CAN = Capabilities(dict.fromkeys(Capability, Support.FULL)).with_(
-    {"embeddings": "unsupported", "execute": "unsupported", "complete_raw": "unsupported"}
+    dict.fromkeys(("embeddings", "rerank", "count_tokens", "execute", "complete_raw"), "unsupported")
 )
 
 FAKE_SPEC = BackendSpec(

@@ -6,10 +6,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InvalidRequestError, OptionConflictError, UnsupportedError
-from ..messages import AudioPart, FilePart, ImagePart, Message, Part, ResponseFormat, TextPart, ToolCall, ToolSpec
+from ..errors import InvalidRequestError, UnsupportedError
+from ..messages import (
+    AnyTool,
+    AudioPart,
+    FilePart,
+    HostedTool,
+    ImagePart,
+    Message,
+    Part,
+    ResponseFormat,
+    TextPart,
+    ToolCall,
+)
 from ..request import Request
 from .strict_schema import strict
+from .writing import refuse_owned
 
 OWNED = frozenset(
     "model messages stream stream_options tools tool_choice parallel_tool_calls temperature top_p max_tokens "
@@ -26,12 +38,7 @@ def body_of(request: Request, quirks: Mapping[str, object], *, stream: bool) -> 
         OptionConflictError: ``extra`` names fields that are written here.
         UnsupportedError: A reasoning budget in tokens was asked for; this wire knows efforts only.
     """
-    taken = sorted(OWNED & set(request.extra))
-    if taken:
-        raise OptionConflictError(
-            f"extra names fields that Backbay writes: {', '.join(taken)}.",
-            hint="Use the option of that meaning." if taken != ["n"] else "Make one call for each answer.",
-        )
+    refuse_owned(request.extra, OWNED)
     body: dict[str, Any] = {} if request.model is None else {"model": request.model}
     body["messages"] = [_message(message, index, quirks) for index, message in enumerate(request.messages)]
     body["stream"] = stream
@@ -40,20 +47,6 @@ def body_of(request: Request, quirks: Mapping[str, object], *, stream: bool) -> 
     body.update(_options(request, quirks))
     body.update(request.extra)
     return body
-
-
-def to_bytes(body: Mapping[str, Any]) -> bytes:
-    """Return ``body`` as JSON bytes.
-
-    Raises:
-        InvalidRequestError: It holds what JSON or UTF-8 cannot: NaN, infinity, half of a surrogate pair.
-    """
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except UnicodeEncodeError:
-        raise InvalidRequestError("The request has half of a surrogate pair, which is no text.") from None
-    except (ValueError, TypeError) as failure:
-        raise InvalidRequestError(f"The request cannot be written as JSON: {failure}") from None
 
 
 def _options(request: Request, quirks: Mapping[str, object]) -> dict[str, Any]:
@@ -96,7 +89,7 @@ def _message(message: Message, index: int, quirks: Mapping[str, object]) -> dict
             written["tool_call_id"] = message.tool_call_id
         elif quirks.get("tool_call_id", True):
             raise InvalidRequestError(f"messages[{index}]: a tool message needs tool_call_id on this wire.")
-        written["content"] = message.text
+        written["content"] = _content(message, index)
     else:
         written["content"] = _content(message, index)
     if message.name is not None and message.role != "tool":
@@ -149,7 +142,9 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-def _tool(tool: ToolSpec) -> dict[str, Any]:
+def _tool(tool: AnyTool) -> dict[str, Any]:
+    if isinstance(tool, HostedTool):
+        return tool.definition
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description

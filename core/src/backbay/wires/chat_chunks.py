@@ -69,6 +69,9 @@ class ChunkReader:
         """Whether a finish reason has come."""
         return self._raw_finish is not None
 
+    complete = False
+    """Usage may follow the finish reason; ``[DONE]`` or the end of the body says that nothing does."""
+
     def read(self, chunk: object) -> Sequence[Event]:
         """Take the next chunk; return its events."""
         if not isinstance(chunk, dict):

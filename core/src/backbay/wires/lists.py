@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import DecodeError
-from ..response import Embeddings, ModelInfo, Usage
+from ..response import Embeddings, ModelInfo, Ranked, Ranking, Usage
 from .reading import excerpt, load, load_object
 
 _CONTEXT = ("context_length", "max_model_len", "context_window", "max_context_length")
@@ -114,3 +114,31 @@ def _count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
         return None
     return int(value)
+
+
+def read_ranking(body: bytes, count: int) -> Ranking:
+    """Return the ranking of ``count`` documents: ``results``, or ``data``, of ``index`` and ``relevance_score``.
+
+    Raises:
+        DecodeError: It is none, or names a document that was not given.
+    """
+    found = load_object(body, "a ranking")
+    listed = found["results"] if isinstance(found.get("results"), list) else found.get("data")
+    results = [_ranked(item, count) for item in listed] if isinstance(listed, list) else [None]
+    if any(item is None for item in results):
+        raise DecodeError(f"Expected a ranking of {count} documents, and something else came.", body=excerpt(body))
+    model = found.get("model")
+    return Ranking(
+        results=sorted((item for item in results if item is not None), key=lambda item: -item.score),
+        model=model if isinstance(model, str) and model else None,
+        usage=read_usage(found.get("usage")),
+    )
+
+
+def _ranked(item: object, count: int) -> Ranked | None:
+    if not isinstance(item, dict):
+        return None
+    index, score = item.get("index"), item.get("relevance_score", item.get("score"))
+    if not isinstance(index, int) or not 0 <= index < count or not isinstance(score, int | float):
+        return None
+    return Ranked(index=index, score=float(score))

@@ -12,25 +12,26 @@ Quirks, for ``BackendSpec.quirks``:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
-from ..errors import ConfigurationError, DecodeError, OptionConflictError
-from ..http.codec import Decoded, ErrorFacts, HTTPRequest
+from ..errors import DecodeError
+from ..http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
 from ..http.errorbody import error_facts
 from ..request import Request
-from ..response import Embeddings, ModelInfo
+from ..response import Embeddings, ModelInfo, Ranking
 from ..spec import BackendSpec
 from . import lists
-from .chat_body import OWNED, body_of, to_bytes
+from .chat_body import OWNED, body_of
 from .chat_chunks import ChunkReader, whole_to_chunk
-from .chat_stream import ChatDecoder, with_partial
+from .quirks import Quirks, checked
 from .reading import excerpt, load_object
+from .streaming import AnswerDecoder, decode_stream, is_stream, with_partial
+from .writing import refuse_owned, to_bytes
 
-__all__ = ["ChatDecoder", "ChunkReader", "OpenAIChat", "body_of"]
+__all__ = ["ChunkReader", "OpenAIChat", "body_of"]
 
 
-QUIRKS = {
+QUIRKS: Quirks = {
     "max_tokens_field": ("max_tokens", "max_completion_tokens"),
     "strict_schema": (False, True),
     "stream_usage": (True, False),
@@ -39,15 +40,14 @@ QUIRKS = {
 }
 
 
-class OpenAIChat:
+class OpenAIChat(Codec):
     """The codec of this wire."""
 
     def __init__(self, spec: BackendSpec, quirks: Mapping[str, object]) -> None:
         self._native = spec.native
         self._embeddings_path = spec.embeddings_path or "embeddings"
-        self._quirks = {name: values[0] for name, values in QUIRKS.items()}
-        for name, value in quirks.items():
-            self._quirks[name] = _checked(name, value, spec.name)
+        self._rerank_path = spec.rerank_path or "rerank"
+        self._quirks = checked(QUIRKS, quirks, backend=spec.name, wire="openai_chat")
 
     def encode(self, request: Request, *, stream: bool) -> HTTPRequest:
         """Return the POST to ``chat/completions``."""
@@ -55,8 +55,8 @@ class OpenAIChat:
 
     def decode(self, body: bytes) -> Decoded:
         """Return the answer in a body that was not streamed, or was all the same."""
-        if body.lstrip()[:64].startswith((b"data:", b"event:", b":")):
-            return self._decode_stream(body)
+        if is_stream(body):
+            return decode_stream(self.decoder(), body)
         raw = load_object(body, "a chat completion")
         reader = ChunkReader()
         events = list(reader.read(whole_to_chunk(raw)))
@@ -69,16 +69,9 @@ class OpenAIChat:
             raise with_partial(reader.failure, events)
         return Decoded(events, raw)
 
-    def _decode_stream(self, body: bytes) -> Decoded:
-        decoder = self.decoder()
-        events = [*decoder.feed(body), *decoder.finish()]
-        if decoder.failure is not None:
-            raise with_partial(decoder.failure, events)
-        return Decoded(events)
-
-    def decoder(self) -> ChatDecoder:
+    def decoder(self) -> AnswerDecoder:
         """Return a decoder for one stream of server-sent events."""
-        return ChatDecoder(self.decode)
+        return AnswerDecoder(ChunkReader(), self.decode)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says."""
@@ -90,9 +83,7 @@ class OpenAIChat:
 
     def encode_embeddings(self, model: str, inputs: Sequence[str], extra: Mapping[str, object]) -> HTTPRequest:
         """Return the POST for embeddings of ``inputs``, as floats."""
-        taken = sorted({"model", "input", "encoding_format"} & set(extra))
-        if taken:
-            raise OptionConflictError(f"extra names fields that Backbay writes: {', '.join(taken)}.")
+        refuse_owned(extra, ("model", "input", "encoding_format"))
         body = {"model": model, "input": list(inputs), "encoding_format": "float", **extra}
         return HTTPRequest("POST", self._embeddings_path, to_bytes(body))
 
@@ -100,19 +91,18 @@ class OpenAIChat:
         """Return the vectors of an embeddings body."""
         return lists.read_embeddings(body, count)
 
+    def encode_rerank(
+        self, model: str, query: str, documents: Sequence[str], top_n: int | None, extra: Mapping[str, object]
+    ) -> HTTPRequest:
+        """Return the POST that ranks, in the form that Cohere began and most servers of this wire have."""
+        refuse_owned(extra, ("model", "query", "documents", "top_n"))
+        limit = {} if top_n is None else {"top_n": top_n}
+        body = {"model": model, "query": query, "documents": list(documents), **limit, **extra}
+        return HTTPRequest("POST", self._rerank_path, to_bytes(body))
 
-def _checked(name: str, value: object, backend: str) -> object:
-    if name not in QUIRKS:
-        near = difflib.get_close_matches(name, QUIRKS, n=1)
-        raise ConfigurationError(
-            f"{backend}: the openai_chat wire has no setting {name!r}.",
-            hint=f"Did you mean {near[0]}?" if near else f"There are {', '.join(QUIRKS)}.",
-        )
-    choices = QUIRKS[name]
-    if not any(isinstance(value, c) if isinstance(c, type) else value is c or value == c for c in choices):
-        listed = ", ".join(repr(c) if not isinstance(c, type) else f"a {c.__name__}" for c in choices)
-        raise ConfigurationError(f"{backend}: {name} is {value!r}; it may be {listed}.")
-    return value
+    def decode_rerank(self, body: bytes, count: int) -> Ranking:
+        """Return the ranking in a rerank body."""
+        return lists.read_ranking(body, count)
 
 
 OWNED_FIELDS = OWNED

@@ -72,7 +72,7 @@ def _slowly(body: bytes, what: str) -> Any:
     raise DecodeError(f"Expected {what}, and what came is not JSON: {problem}.", body=excerpt(body))
 
 
-def load_chunk(data: str) -> Any:
+def load_chunk(data: str | bytes) -> Any:
     """Return one chunk of a stream decoded as JSON; raises ``ValueError`` if it is none."""
     try:
         return from_json(data)

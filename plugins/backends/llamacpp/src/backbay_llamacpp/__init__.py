@@ -25,7 +25,7 @@ spec = BackendSpec(
         "json_mode max_tokens stop seed temperature top_p usage list_models health",
         # What the model, or the server's start-up flags, decide.
         versioned="parallel_tool_calls image_input audio_input reasoning embeddings",
-        unsupported="file_input",
+        unsupported="file_input hosted_tools cache_control",
         not_implemented="execute complete_raw",
     ),
     quirks={"thinking_field": "reasoning_content"},

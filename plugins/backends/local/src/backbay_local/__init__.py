@@ -23,7 +23,7 @@ spec = BackendSpec(
         versioned="forced_tool_choice",
         # Some models think, and that is shown; the engine's settings for how much are not reached yet.
         not_implemented="reasoning image_input audio_input",
-        unsupported="file_input execute complete_raw",
+        unsupported="file_input hosted_tools cache_control rerank count_tokens execute complete_raw",
     ),
     models=(
         ModelRule(

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from backbay.errors import ContextLengthError, DecodeError, OptionConflictError, ServerError
 from backbay.request import Request
 from backbay.response import Embeddings, Usage
-from backbay.wires.chat_body import body_of, to_bytes
+from backbay.wires.chat_body import body_of
+from backbay.wires.writing import to_bytes
 
 from .plans import Plan
 from .refusals import engine_error

@@ -22,6 +22,8 @@ spec = BackendSpec(
         "structured_output json_mode image_input max_tokens usage list_models health embeddings",
         # Reasoning models refuse sampling parameters, others refuse an effort; sound and files go to some models only.
         versioned="audio_input file_input reasoning temperature top_p stop seed",
+        # Prompts are cached without being asked for it; tools that OpenAI runs are on the responses wire.
+        unsupported="hosted_tools cache_control",
         not_implemented="execute complete_raw",
     ),
     # At OpenAI itself max_tokens is deprecated, and refused by reasoning models; compatible servers may know only it.

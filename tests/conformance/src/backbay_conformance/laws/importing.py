@@ -77,7 +77,7 @@ class ImportLaws(Laws):
     def test_the_code_that_a_spec_names_is_there(self, subject: Subject) -> None:
         """A path with a misprint is found by nobody but the first user."""
         spec = subject.spec
-        for what in ("codec", "backend"):
+        for what in ("codec", "backend", "authorizer"):
             path = getattr(spec, what)
             if path is not None:
                 assert callable(load_attribute(path, what=what, backend=spec.name)), f"{path} is nothing to call"
@@ -85,7 +85,7 @@ class ImportLaws(Laws):
         if spec.backend is None:
             arguments.setdefault("base_url", "http://127.0.0.1:9/v1")
         for wire in spec.wires:
-            assert build(spec, subject.model, wire=wire, **arguments).spec is spec
+            assert build(spec, subject.model, wire=wire, **arguments).spec == spec.on_wire(wire)
 
     def test_an_entry_point_of_the_spec_has_its_name(self, subject: Subject) -> None:
         """``connect`` finds the entry point, errors and ids say the spec's name: they must be one."""
