@@ -46,6 +46,8 @@ SHAPES = [
     ([{"error": {"code": 429, "status": "BUSY", "message": "no"}}], "no", "BUSY"),
     ({"Message": "no"}, "no", None),
     ({"errors": [{"message": "no", "code": 3043}], "success": False}, "no", "3043"),
+    ({"type": "error", "error": {"message": "no"}}, "no", None),
+    ({"detail": [{"loc": list(range(12)), "msg": "no"}]}, "0.1.2.3.4.5.6.7.8.9: no", None),
     ("no", "no", None),
     (None, None, None),
     (42, None, None),
@@ -152,6 +154,36 @@ def test_the_code_decides_the_kind_and_then_the_type_and_never_the_words(error, 
 )
 def test_inside_a_success_a_status_in_the_object_or_a_general_type_decides_the_kind(error, kind):
     assert facts_of({"error": error}, in_band=True).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(399, None), (400, BadRequestError), (599, ServerError), (600, None), ("400", BadRequestError), ("600", None)],
+)
+def test_inside_a_success_only_400_to_599_is_a_status(status, kind):
+    assert error_facts(json.dumps({"error": {"code": status}}).encode(), in_band=True).kind is kind
+    assert error_facts(json.dumps({"error": {"code": status}}).encode()).kind is None
+
+
+def _under(key, levels, inside):
+    for _ in range(levels):
+        inside = {key: inside} if key else [inside]
+    return inside
+
+
+@pytest.mark.parametrize("key", ["message", None])
+def test_m5_words_are_found_five_levels_down_and_looked_for_no_deeper(key):
+    assert facts_of({"detail": _under(key, 4, "no")}).message == "no"
+    assert facts_of({"detail": _under(key, 5, "no")}).message is None
+    assert facts_of({"detail": _under(key, 100_000, "no")}).message is None
+
+
+def test_the_title_of_a_page_is_looked_for_in_its_first_64_kib():
+    def page(filler):
+        return b"<html>" + b" " * filler + b"<title>no</title>"
+
+    assert error_facts(page(65_000)).message == "no"
+    assert error_facts(page(66_000)).message is None
 
 
 def test_html_is_known_by_its_beginning():

@@ -91,3 +91,8 @@ def test_every_ndjson_stream_of_the_corpus_is_json_lines_whole_and_in_pieces(loa
             assert decode([data[i : i + size] for i in range(0, len(data), size)]) == (fed, last), exchange["id"]
         checked += 1
     assert checked > 5
+
+
+def test_only_the_white_space_of_json_is_taken_off_around_a_line():
+    assert decode([b" \t{}\t \r\n"]) == ([b"{}"], [])
+    assert decode([b"\x0c{}\x0b\n\x0b"]) == ([b"\x0c{}\x0b"], [b"\x0b"])

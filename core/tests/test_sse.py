@@ -294,3 +294,35 @@ def test_a_line_of_32_mib_takes_linear_time():
 
     # Quadratic buffering takes 8 to 20 s here; linear time far below one.
     assert seconds(32) < 4
+
+
+WHOLE = st.lists(st.sampled_from(PIECES), max_size=12).map(lambda pieces: b"".join(pieces) + b"\n\n")
+
+
+@given(chunks=st.lists(WHOLE, max_size=4))
+def test_m7_reads_of_whole_events_give_what_the_standard_says(chunks):
+    # Most reads are like this, and take a shorter way through the decoder than others.
+    fed, last, retry = decode([b"data: first\n\n", *chunks])
+    assert ((fed, retry), last) == (by_the_letter(b"data: first\n\n" + b"".join(chunks)), [])
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b"data: a\rdata: b\n\n",
+        b"data: a\r\rdata: b\n\n",
+        b"data: a\r\ndata: b\n\n",
+        b"data: a\ndata: b\n\n",
+        b"data: a\nevent: x\n\n",
+        b"event: x\ndata: a\nid: 7\n\n",
+        b"data: a\n\n\n",
+        b"data: a\n\n\n\n",
+        b"data: \xff\n\n",
+        b"data: a\n\nid: 7\n\ndata: b\n\n",
+        b"data:a\n\nevent:x\ndata: b\n\n",
+        b"xdata: a\n\n",
+    ],
+)
+def test_m7_a_read_of_whole_events_after_a_whole_event_is_decoded_like_any_other(chunk):
+    fed, last, _ = decode([b"id: 1\ndata: first\n\n", chunk, b"data: last\n\n"])
+    assert (fed, last) == (by_the_letter(b"id: 1\ndata: first\n\n" + chunk + b"data: last\n\n")[0], [])

@@ -146,14 +146,17 @@ def test_a_folder_with_two_names_on_the_path_counts_once(site, tmp_path, monkeyp
     [
         ({"url": "file:///src/acme%20tool", "dir_info": {"editable": True}}, "/src/acme tool"),
         ({"url": "file:///C:/src/acme", "dir_info": {"editable": True}}, "C:/src/acme"),
+        ({"url": "file:///d:/src/acme", "dir_info": {"editable": True}}, "d:/src/acme"),
         ({"url": "file:///src/acme", "dir_info": {}}, None),
+        ({"url": "file:///src/acme", "dir_info": {"editable": False}}, None),
+        ({"url": "https://example.com/acme", "dir_info": {"editable": True}}, None),
         ({"url": "https://example.com/acme.whl", "archive_info": {}}, None),
     ],
 )
 def test_the_location_of_an_editable_installation_is_its_project(site, stated, location):
     metadata = site.install("backbay-acme", {"acme": "acme_a:spec"})
     (metadata / "direct_url.json").write_text(json.dumps(stated))
-    assert found()["acme"].distribution.location == location or str(site.folder)
+    assert found()["acme"].distribution.location == (location or str(site.folder))
 
 
 def test_metadata_of_the_egg_kind_is_read_with_its_requirements(site):
@@ -346,6 +349,7 @@ def test_an_import_within_an_import_is_diverted_to_the_end(capsys):
         ("backbay>=0.1,<0.2", "0.2.0", False),
         ("backbay (>=0.1)", "0.2.0.dev3", True),
         ("backbay>=0.2", "0.2.0.dev3", False),
+        ("backbay>=0.1,!=0.3", "0.2.0rc1", True),
         ("backbay~=0.1.2", "0.1.1", False),
         ("backbay>=99; python_version < '3'", "0.1.0", True),
         ("backbay>=99; extra == 'all'", "0.1.0", True),
