@@ -16,6 +16,7 @@ import httpx2
 from ...errors import BackbayError, ClosedError, ConfigurationError, ConnectError, ConnectionLostError, DecodeError
 from ..transport import Transport, TransportResponse
 from .perloop import PerLoop
+from .surplus import close_if_surplus, connection_of
 
 CONNECT_LIMIT = 10.0
 """Seconds for one connection to be made, TLS included."""
@@ -138,7 +139,10 @@ class _Response:
         shard, self._shard = self._shard, None
         if shard is not None:
             shard.busy -= 1
+        connection = connection_of(self._response)
         await self._response.aclose()
+        if connection is not None:
+            await close_if_surplus(connection)
 
 
 class ClientTransport(Transport):
