@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .retry import RetryPolicy as RetryPolicy
     from .secrets import Secret as Secret
     from .spec import BackendSpec as BackendSpec
+    from .spec import Identity as Identity
     from .spec import ModelRule as ModelRule
     from .spec import URLPart as URLPart
     from .stream import EventStream as EventStream
@@ -84,7 +85,7 @@ _HOME = {
     "response": "Embeddings Finish Health ModelInfo Ranked Ranking Response Usage",
     "retry": "RetryPolicy",
     "secrets": "Secret",
-    "spec": "BackendSpec ModelRule URLPart",
+    "spec": "BackendSpec Identity ModelRule URLPart",
     "stream": "EventStream",
     "sync": "SyncBackend",
 }

@@ -80,7 +80,9 @@ def _as_message(value: object, index: int) -> Message:
 
 def _take_in_answer(fields: dict[str, Any]) -> None:
     """Turn what answers have and requests have not into parts: thinking, and a refusal in place of content."""
-    thinking = fields.pop("reasoning_content", None)
+    # Vendors answer with one name or the other, and sometimes with both.
+    other = fields.pop("reasoning", None)
+    thinking = fields.pop("reasoning_content", None) or other
     refusal = fields.pop("refusal", None)
     if refusal and not fields.get("content"):
         fields["content"] = refusal
@@ -153,7 +155,7 @@ def _as_tool(value: object, index: int) -> AnyTool:
         return value
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"tools[{index}] is a {type(value).__name__}; give a ToolSpec or a dict.")
-    if value.get("type", "function") != "function" and "function" not in value and "parameters" not in value:
+    if value.get("type", "function") != "function" and "function" not in value:
         return HostedTool(definition=dict(value))
     function = value.get("function", value)
     fields = {key: item for key, item in dict(function).items() if key != "type" and item is not None}
@@ -191,7 +193,12 @@ def _openai_format(value: Mapping[str, Any]) -> ResponseFormat:
     inner = value.get("json_schema")
     if not isinstance(inner, Mapping) or not isinstance(inner.get("schema"), Mapping):
         raise InvalidRequestError("response_format has type json_schema and no json_schema.schema.")
-    return ResponseFormat(schema_=dict(inner["schema"]), name=_name(inner.get("name")), strict=inner.get("strict"))
+    return ResponseFormat(
+        schema_=dict(inner["schema"]),
+        name=_name(inner.get("name")),
+        description=inner.get("description"),
+        strict=inner.get("strict"),
+    )
 
 
 def _name(title: object) -> str:

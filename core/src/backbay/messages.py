@@ -242,6 +242,7 @@ class ResponseFormat(Frozen):
 
     schema_: dict[str, JsonValue] | None = None
     name: str = "answer"
+    description: str | None = None
     strict: bool | None = None
 
 

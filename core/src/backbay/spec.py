@@ -50,6 +50,25 @@ class URLPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """How a local engine says who it is, so that it is found by asking and not by its port alone.
+
+    Attributes:
+        path: Path on the engine's host that is asked, with its leading slash. No key is sent.
+        shows: What the answer must have to be this engine's: a key of its JSON object, or ``"key=value"``, or
+            ``"header:name"``, or ``"header:name=value"``; a value is compared from its beginning, without regard to
+            case.
+        lacks: Keys that its JSON object must not have, since another engine's answer has them.
+        ports: Ports on which the engine is usually found.
+    """
+
+    path: str
+    shows: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackendSpec:
     """What a plugin registers under the entry-point group ``backbay.backends``.
 
@@ -92,6 +111,8 @@ class BackendSpec:
         backend: Import path of a ``Backend`` class: for a backend that is not HTTP (which names no wires), or of an
             ``HTTPBackend`` that does more than core's own.
         per_wire: What is different on a wire: fields of this spec, by wire name. See ``on_wire``.
+        identity: How a local engine says who it is; any one of these is enough. Empty for hosted vendors.
+        sources: Where the facts of this spec are from, and when that was read, by what they are about.
         oauth_client: Name of the OAuth client; may hold ``{vendor}``. ``""`` if the vendor has no OAuth.
     """
 
@@ -126,6 +147,8 @@ class BackendSpec:
     codec: str | None = None
     backend: str | None = None
     per_wire: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    identity: tuple[Identity, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
     oauth_client: str = ""
 
     def __post_init__(self) -> None:
