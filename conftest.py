@@ -25,11 +25,16 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+_SETTINGS = ("_API_KEY", "_BASE_URL", "_API_BASE", "_TOKEN", "_HOST", "_ENDPOINT")
+_VENDORS = ("OPENAI_", "LLAMA", "AWS_", "AZURE_", "GOOGLE_", "OLLAMA_", "BACKBAY_PLUGINS", "BACKBAY_PIN")
+"""How the names of variables end, or begin, that specs read."""
+
+
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take keys and addresses of whoever runs the tests out of the environment."""
     for name in os.environ:
-        if name.startswith(("OPENAI_", "LLAMACPP_", "LLAMA_", "BACKBAY_PLUGINS", "BACKBAY_PIN")):
+        if name.startswith(_VENDORS) or name.endswith(_SETTINGS):
             monkeypatch.delenv(name)
 
 

@@ -44,7 +44,8 @@ def conform(tmp_path):
         folder = tmp_path / "plugins"
         info = folder / "backbay_acme-1.2.dist-info"
         info.mkdir(parents=True, exist_ok=True)
-        (folder / "backbay_acme.py").write_text(ACME.replace("WIRE", wire), encoding="utf-8")
+        source = ACME.replace('"WIRE",', f'"{wire}",' if wire else '), backend="acme_engine:Acme", quirks=dict(')
+        (folder / "backbay_acme.py").write_text(source, encoding="utf-8")
         points = "[backbay.backends]\nacme = backbay_acme:spec\n"
         if shipped is not None:
             (folder / "acme_conformance.py").write_text(shipped, encoding="utf-8")
@@ -116,8 +117,56 @@ def test_a_shipped_class_that_is_none_is_said(conform, shipped, said):
     assert said in " ".join(done.stderr.split())
 
 
-def test_a_backend_in_this_process_needs_a_model(conform):
-    pytest.importorskip("backbay_local")
-    done = conform("local")
+def test_a_backend_in_this_process_that_ships_no_class_needs_a_model(conform):
+    done = conform("acme", wire="", shipped=None)
     assert done.returncode == 2
-    assert "--model" in done.stderr
+    assert "Give --model NAME, or let the plugin name a class" in " ".join(done.stderr.split())
+
+
+def test_the_class_of_a_plugin_keeps_its_prompts_when_another_model_is_asked():
+    pytest.importorskip("backbay_local")
+    from backbay_conformance.installed import class_of
+
+    own, other = class_of("local").engine, class_of("local", "else").engine
+    assert (own.model, other.model) == ("tiny", "else")
+    assert own.prompts == other.prompts
+    assert own.prompts
+
+
+def test_a_plugin_that_ships_its_class_is_tried_by_its_name_alone_and_its_verdict_is_written(conform, tmp_path):
+    pytest.importorskip("backbay_local")
+    done = conform("local", "--verdict", "out/local.json", "--report", "out/all.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "verdict: out" in done.stdout
+    written = (tmp_path / "out" / "local.json").read_text(encoding="utf-8")
+    found = json.loads(written)
+    [backend] = json.loads((tmp_path / "out" / "all.json").read_text(encoding="utf-8"))["backends"]
+    assert (found["schema"], found["backend"], found["verdict"], found["broken"]) == (1, "local", "kept", [])
+    assert (found["plugin"], found["counts"]) == (backend["plugin"], backend["counts"])
+    assert found["capabilities"]["tools"] == {"declared": "full", "verdict": "kept"}
+    assert found["capabilities"]["execute"] == {"declared": "unsupported", "verdict": "refused"}
+    assert len(written) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--verdict", "x.html"], "what is written is JSON"),
+        (["--verdict", "plugins"], "give a path that ends with .json"),
+        (["--verdict", "x.txt"], "nothing ends with .txt"),
+        (["--verdict", "plugins/backbay_acme.py/x.json"], "is a file"),
+        (["--verdict", "x.json", *BASE], "a verdict is about every law"),
+    ],
+)
+def test_a_verdict_that_cannot_be_written_is_said_before_anything_runs(conform, tmp_path, arguments, said):
+    done = conform("acme", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+    assert [item.name for item in tmp_path.iterdir()] == ["plugins"]
+
+
+def test_a_backend_that_could_not_be_tried_gets_no_verdict(conform, tmp_path):
+    done = conform("acme", "--verdict", "x.json", wire="own_wire")
+    assert done.returncode == 2
+    assert "verdict:" not in done.stdout
+    assert not (tmp_path / "x.json").exists()

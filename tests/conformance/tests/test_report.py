@@ -7,8 +7,14 @@ from html.parser import HTMLParser
 
 import pytest
 
+from backbay_conformance import BackendConformance, recording
 from backbay_conformance.evidence import HIDDEN, without
 from backbay_conformance.subject import KEY
+from backbay_conformance.verdict import verdict
+
+SHARED = (BackendConformance, recording)
+"""Loaded here, since runs within this process must have one of each: pytester forgets what a run imported, and the
+package does not."""
 
 SOURCE = """
 from backbay import BackendSpec, Capabilities
@@ -122,10 +128,42 @@ def test_an_expected_failure_is_reported_with_its_reason_and_breaks_nothing(repo
     assert result.ret == 0
     [backend] = _read(folder)["backends"]
     assert backend["verdict"] == "kept"
-    assert backend["counts"] == {"laws": 1, "kept": 0, "expected_failure": 1, "broken": 0}
+    assert backend["counts"] == {
+        "laws": 1,
+        "kept": 0,
+        "provisional_broken": 0,
+        "expected_failure": 1,
+        "broken": 0,
+    }
     case = backend["laws"][0]["cases"][0]
     assert (case["verdict"], case["reason"]) == ("expected failure", "the server is old")
     assert "the server is old" in (folder / "conformance.html").read_text(encoding="utf-8")
+
+
+def test_the_verdict_of_a_report_names_what_is_broken_and_what_is_expected(report):
+    expected = f'{{"{LAW}[plain-complete]": "the server is old"}}'
+    _, folder = report("-p", "no:xdist", vendor="Leaky", expected=expected)
+    found = verdict(_read(folder))
+    assert (found["verdict"], found["broken"], found["counts"]["broken"]) == ("broken", [LAW], 1)
+    assert list(found["expected_failures"].values()) == ["the server is old"]
+    words = {name: row["verdict"] for name, row in found["capabilities"].items()}
+    assert (words["generate"], words["tools"], words["embeddings"]) == ("broken", "refused", "not covered")
+
+
+def test_a_capability_whose_law_is_expected_to_fail_has_that_verdict(report):
+    expected = f'{{"{LAW}[plain-complete]": "the server is old"}}'
+    _, folder = report("-p", "no:xdist", vendor="Leaky", expected=expected, law=f"{LAW}[plain")
+    found = verdict(_read(folder))
+    assert (found["verdict"], found["counts"]["expected_failure"]) == ("kept", 1)
+    assert found["capabilities"]["generate"]["verdict"] == "expected failure"
+
+
+def test_there_is_no_verdict_on_several_backends_or_on_one_that_could_not_be_tried(report):
+    _, folder = report("-p", "no:xdist", vendor="int")
+    with pytest.raises(ValueError, match=r"could not be tried: .*vendor must be a subclass"):
+        verdict(_read(folder))
+    with pytest.raises(ValueError, match="about 0"):
+        verdict({**_read(folder), "backends": []})
 
 
 def test_workers_bring_the_same_report_as_one_process(report):

@@ -6,8 +6,9 @@ import pytest
 
 from backbay_conformance import BackendConformance
 from backbay_conformance.laws import Laws
-from backbay_conformance.saboteurs import HONEST, HONEST_ENGINE, MODEST, SABOTEURS, Saboteur
+from backbay_conformance.saboteurs import HONEST, HONEST_ENGINE, MODEST, SABOTEURS, SIGNER, Saboteur
 from backbay_conformance.saboteurs.intended import ENGINE, LAWS
+from backbay_conformance.saboteurs.signing import SigningVendor
 
 TEST = """
 from backbay_conformance import BackendConformance
@@ -16,6 +17,7 @@ from backbay_conformance.saboteurs.intended import ENGINE
 
 class TestSaboteur(BackendConformance):
     spec = SABOTEURS[{name!r}].spec
+    vendor = SABOTEURS[{name!r}].vendor
     engine = None if spec.speaks_http else ENGINE
 """
 
@@ -58,6 +60,14 @@ class TestModest(BackendConformance):
     """A backend that can do next to nothing, and says so, keeps every law by refusal."""
 
     spec = MODEST
+    expected_failures = IMPORTED
+
+
+class TestSigner(BackendConformance):
+    """A twin whose vendor signs what its model thought keeps every law."""
+
+    spec = SIGNER
+    vendor = SigningVendor
     expected_failures = IMPORTED
 
 

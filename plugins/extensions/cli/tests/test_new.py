@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,6 @@ def make(cli: Run, tmp_path: Path, environment: dict[str, str]) -> Callable[[str
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_distribution_is_found_and_keeps_the_contract(make: Callable[[str], Made], kind: str) -> None:
-    pytest.importorskip("backbay_conformance", reason="the suite is a distribution of its own")
     made = make(kind)
     listed = made.run("backbay_cli", "backends", "--json")
     [record] = [row for row in json.loads(listed.stdout)["backends"] if row["name"] == "acme"]
@@ -82,15 +82,43 @@ def test_a_new_distribution_is_found_and_keeps_the_contract(make: Callable[[str]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_distribution_type_checks_strictly(make: Callable[[str], Made], kind: str) -> None:
-    pytest.importorskip("mypy", reason="mypy is not in this environment")
-    pytest.importorskip("backbay_conformance", reason="the suite is a distribution of its own")
     checked = make(kind).run("mypy", "--strict")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "Success" in checked.stdout
 
 
+@pytest.mark.parametrize(
+    ("line", "wrong", "law", "said"),
+    [
+        ("max_tokens stop seed", "max_tokens stop", "every_capability_is_declared", "does not declare seed"),
+        (
+            "from backbay.capabilities",
+            "import httpx\nfrom backbay.capabilities",
+            "importing_loads_no_http_client_no_pydantic_and_no_sdk",
+            "imports httpx",
+        ),
+    ],
+)
+def test_a_spec_that_is_wrong_in_one_line_is_caught_by_the_law_that_is_meant_for_it(
+    make: Callable[[str], Made], line: str, wrong: str, law: str, said: str
+) -> None:
+    made = make("openai_chat")
+    made.change("backbay_acme/__init__.py", line, wrong)
+    suite = made.suite("-k", "declared or importing or spec or canonical")
+    assert suite.returncode == 1
+    assert said in suite.stdout
+    assert re.findall(r"^FAILED .*::test_(\w+)", suite.stdout, re.MULTILINE) == [law]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_distribution_is_conformed_by_its_name_alone(make: Callable[[str], Made], kind: str) -> None:
+    made = make(kind)
+    done = made.run("backbay_cli", "conform", "acme", "--law", "grammar", "--json")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert json.loads(done.stdout)["backends"][0]["plugin"] == {"name": "backbay-acme", "version": "0.1.0"}
+
+
 def test_a_codec_that_drops_usage_is_caught_by_the_law_of_answers(make: Callable[[str], Made]) -> None:
-    pytest.importorskip("backbay_conformance", reason="the suite is a distribution of its own")
     made = make("own")
     made.change("backbay_acme/lines.py", "events.append(UsageSeen(usage))", "pass")
     suite = made.suite("-k", "test_the_answer_is_the_canonical_one and (cached_usage or no_usage)")
@@ -101,7 +129,6 @@ def test_a_codec_that_drops_usage_is_caught_by_the_law_of_answers(make: Callable
 
 
 def test_a_codec_that_invents_an_end_is_caught_by_the_laws_of_failures(make: Callable[[str], Made]) -> None:
-    pytest.importorskip("backbay_conformance", reason="the suite is a distribution of its own")
     made = make("own")
     made.change(
         "backbay_acme/lines.py",
@@ -115,7 +142,6 @@ def test_a_codec_that_invents_an_end_is_caught_by_the_laws_of_failures(make: Cal
 
 def test_a_change_that_keeps_the_contract_keeps_the_suite_green(make: Callable[[str], Made]) -> None:
     """The honest twin of those that are broken."""
-    pytest.importorskip("backbay_conformance", reason="the suite is a distribution of its own")
     made = make("own")
     made.change("backbay_acme/lines.py", '"Expected lines of an answer,', '"Lines of an answer were expected,')
     suite = made.suite("-k", "canonical or split or decode_error")
@@ -123,7 +149,6 @@ def test_a_change_that_keeps_the_contract_keeps_the_suite_green(make: Callable[[
 
 
 def test_a_backend_that_forgets_the_end_is_caught(make: Callable[[str], Made]) -> None:
-    pytest.importorskip("backbay_conformance", reason="the suite is a distribution of its own")
     made = make("in-process")
     made.change("backbay_acme/backend.py", "yield Ended(", "(")
     suite = made.suite()
@@ -153,6 +178,11 @@ def test_a_backend_that_forgets_the_end_is_caught(make: Callable[[str], Made]) -
         (["acme", "--label", 'Acme""" + x'], "--label takes a vendor's name"),
         (["acme", "--label", "Ac\nme"], "--label takes a vendor's name"),
         (["acme", "--key-env", "sk-secret-1234"], "--key-env takes the name"),
+        (["acme", "--licence", "gpl-3.0"], "Did you mean GPL-3.0-only or GPL-3.0-or-later?"),
+        (["acme", "--licence", "Apache"], "Did you mean Apache-2.0?"),
+        (["acme", "--licence", ""], "no SPDX identifier"),
+        (["acme", "--licence", 'MIT"\nname = "x'], "no SPDX identifier"),
+        (["acme", "--licence", "LicenseRef-a b"], "no SPDX identifier"),
     ],
 )
 def test_bad_input_is_one_error_and_writes_nothing(cli: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -222,6 +252,34 @@ def test_what_is_told_stands_in_files_that_are_valid(cli: Run, tmp_path: Path, k
     assert re.fullmatch(r"backbay>=\d+\.\d+,<\d+(\.\d+)?", project["dependencies"][0])
     spec = (tmp_path / "made" / "src" / "backbay_acme_2" / "__init__.py").read_text(encoding="utf-8")
     assert ("requires_credential=False" in spec) == ("--key-env" in own or kind == "in-process")
+
+
+@pytest.mark.parametrize(
+    ("licence", "spelt", "text"),
+    [
+        (None, "MIT", "Permission is hereby granted, free of charge"),
+        ("mit", "MIT", "The authors of backbay-acme"),
+        ("apache-2.0", "Apache-2.0", "www.apache.org/licenses/LICENSE-2.0"),
+        ("bsd-3-CLAUSE", "BSD-3-Clause", None),
+        ("LicenseRef-Acme-1.0", "LicenseRef-Acme-1.0", None),
+        ("none", None, None),
+    ],
+)
+def test_the_licence_is_named_as_spdx_spells_it_and_its_text_is_there(
+    cli: Run, tmp_path: Path, licence: str | None, spelt: str | None, text: str | None
+) -> None:
+    made = tmp_path / "made"
+    done = cli("new", "acme", "--directory", str(made), *([] if licence is None else ["--licence", licence]))
+    assert done.returncode == 0, done.stderr
+    project = tomllib.loads((made / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project.get("license") == spelt
+    assert ("license-files" in project) == (made / "LICENSE").exists() == (text is not None)
+    if text is not None:
+        written = (made / "LICENSE").read_text(encoding="utf-8")
+        assert text in written
+        assert re.search(rf"Copyright (\(c\) )?{datetime.now(UTC).year} ", written)
+    said = (made / "README.md").read_text(encoding="utf-8").partition("## Licence")[2]
+    assert (spelt or "None is granted") in said
 
 
 def test_it_works_where_the_suite_is_not_installed(cli: Run, tmp_path: Path, environment: dict[str, str]) -> None:

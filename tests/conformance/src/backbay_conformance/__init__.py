@@ -15,19 +15,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .problems import SetUpError as SetUpError
     from .scenarios import Answer as Answer
     from .scenarios import Call as Call
     from .scenarios import Scenario as Scenario
     from .subject import Engine as Engine
-    from .subject import SetUpError as SetUpError
     from .suite import BackendConformance as BackendConformance
     from .vendor import Asked as Asked
     from .vendor import Turn as Turn
     from .vendor import Vendor as Vendor
 
 _HOME = {
+    "problems": "SetUpError",
     "scenarios": "Answer Call Scenario",
-    "subject": "Engine SetUpError",
+    "subject": "Engine",
     "suite": "BackendConformance",
     "vendor": "Asked Turn Vendor",
 }

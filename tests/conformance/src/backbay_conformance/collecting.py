@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from backbay.spec import BackendSpec
 
 from . import guard
 from .laws.base import Laws
-from .subject import Engine, SetUpError, Subject
+from .problems import SetUpError
+from .subject import Engine, Subject
 from .vendor import Vendor
+from .watched import probe
 
 
 class RefusedError(Exception):
@@ -89,13 +92,19 @@ def _set_up(kind: type[Laws]) -> Iterator[tuple[str, str]]:
 
 
 def _kinds(kind: type[Laws], where: str) -> Iterator[tuple[str, str]]:
-    engine, vendor, config = (getattr(kind, name) for name in ("engine", "vendor", "config"))
+    engine, vendor, exchanges, config = (getattr(kind, name) for name in ("engine", "vendor", "exchanges", "config"))
     if not isinstance(config, Mapping):
         yield "config", f"{where}: config is a {type(config).__name__}. Make it a dict of arguments of connect."
     elif engine is not None and not isinstance(engine, Engine):
         yield "engine", f"{where}: engine is a {type(engine).__name__}. Write engine = Engine(model=...)."
     elif engine is not None and kind.spec.speaks_http:
         yield "engine", f"{where}: {kind.spec.name} speaks HTTP, so that engine means nothing. Remove the line."
+    elif exchanges is not None and not isinstance(exchanges, str | Path):
+        said = f"{where}: exchanges is a {type(exchanges).__name__}."
+        yield "exchanges", f'{said} Name a folder: exchanges = Path(__file__).parent / "exchanges".'
+    elif not kind.spec.speaks_http and (name := _of_wires(vendor, exchanges)):
+        said = f"{where}: {kind.spec.name} runs in this process, so that {name} means nothing."
+        yield name, f"{said} Remove the line."
     elif vendor is not None and not (isinstance(vendor, type) and issubclass(vendor, Vendor)):
         yield (
             "vendor",
@@ -105,9 +114,27 @@ def _kinds(kind: type[Laws], where: str) -> Iterator[tuple[str, str]]:
         missing = ", ".join(sorted(getattr(vendor, "__abstractmethods__", ())))
         yield "vendor", f"{where}: the vendor {vendor.__qualname__} does not have {missing}. Write what is missing."
     else:
-        try:
-            Subject(kind.spec, vendor=vendor, engine=engine, config=config, where=where)
-        except SetUpError as failure:
-            yield "set_up", str(failure)
-        except Exception as failure:  # a vendor's own constructor may raise anything
-            yield "vendor", f"{where}: the vendor could not be made: {type(failure).__name__}: {failure}"
+        yield from _emulated(kind, where)
+
+
+def _of_wires(vendor: object, exchanges: object) -> str | None:
+    return "vendor" if vendor is not None else "exchanges" if exchanges is not None else None
+
+
+def _emulated(kind: type[Laws], where: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the subject of a class: its emulator is made, and tried once."""
+    try:
+        subject = Subject(
+            kind.spec,
+            vendor=kind.vendor,
+            exchanges=kind.exchanges,
+            engine=kind.engine,
+            config=kind.config,
+            where=where,
+        )
+    except SetUpError as failure:
+        yield "set_up", str(failure)
+        return
+    problem = None if subject.vendor is None else probe(subject.vendor)
+    if problem is not None:
+        yield "vendor", f"{where}: {problem}"

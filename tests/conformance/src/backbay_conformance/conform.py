@@ -29,6 +29,10 @@ def conform(
         Path | None,
         typer.Option(metavar="PATH", help="Write a report: a .json file, an .html page, or both into a folder."),
     ] = None,
+    verdict: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write the verdict, a small .json file that a plugin can ship."),
+    ] = None,
     law: Annotated[
         str | None, typer.Option(metavar="SUBSTRING", help="Try only laws whose name has this in it.")
     ] = None,
@@ -42,21 +46,24 @@ def conform(
     The exit code is 0 if every law is kept, 1 if one is broken, and 2 if the suite could not run.
     """
     from .installed import class_of
-    from .report import files_of
 
-    class_of(name, model)  # What cannot work is said before anything runs.
-    if report is not None:
-        try:
-            files_of(report)
-        except (OSError, ValueError) as failure:
-            raise ConfigurationError(f"--report {report}: {failure}") from None
+    # What cannot work is said before anything runs.
+    class_of(name, model)
+    _look_at("--report", report)
+    _look_at("--verdict", verdict)
+    if verdict is not None and verdict.suffix != ".json":
+        raise ConfigurationError(f"--verdict {verdict}: what is written is JSON; give a path that ends with .json.")
+    if verdict is not None and law is not None:
+        raise ConfigurationError("--verdict and --law: a verdict is about every law. Leave one of them out.")
     found = run(name, model=model, law=law)
     if report is not None:
         _write(found, report)
+    if verdict is not None and _exit_code(found) != _USAGE:
+        _write_verdict(found, verdict)
     if json:
         sys.stdout.write(jsonlib.dumps(found, indent=2) + "\n")
     else:
-        _show(found, report)
+        _show(found, report, verdict)
     raise typer.Exit(_exit_code(found))
 
 
@@ -101,13 +108,29 @@ def _write(found: Mapping[str, Any], path: Path) -> None:
         file.write_text(text, encoding="utf-8")
 
 
+def _look_at(option: str, path: Path | None) -> None:
+    from .report import files_of
+
+    try:
+        if path is not None:
+            files_of(path)
+    except (OSError, ValueError) as failure:
+        raise ConfigurationError(f"{option} {path}: {failure}") from None
+
+
+def _write_verdict(found: Mapping[str, Any], path: Path) -> None:
+    from . import verdict
+
+    verdict.write(verdict.verdict(found), path)
+
+
 def _exit_code(found: Mapping[str, Any]) -> int:
     if any(backend["problems"] for backend in found["backends"]):
         return _USAGE
     return _KEPT if found["verdict"] == "kept" else _BROKEN
 
 
-def _show(found: Mapping[str, Any], report: Path | None) -> None:
+def _show(found: Mapping[str, Any], report: Path | None, verdict: Path | None) -> None:
     width = shutil.get_terminal_size().columns
     for backend in found["backends"]:
         counts = backend["counts"]
@@ -115,6 +138,8 @@ def _show(found: Mapping[str, Any], report: Path | None) -> None:
         said = f"{counts['kept']} of {counts['laws']} laws kept, {counts['broken']} broken"
         if counts["expected_failure"]:
             said += f", {counts['expected_failure']} expected to fail"
+        if counts["provisional_broken"]:
+            said += f", {counts['provisional_broken']} broken that will count later"
         _put(f"{backend['name']} ({plugin['name']} {plugin['version']}): {said}, in {found['seconds']:.1f} s")
         for problem in backend["problems"]:
             _put(f"  problem: {problem}")
@@ -128,6 +153,8 @@ def _show(found: Mapping[str, Any], report: Path | None) -> None:
             _put(f"  and {len(broken) - _SHOWN} more")
     if report is not None:
         _put(f"report: {report}")
+    if verdict is not None and _exit_code(found) != _USAGE:
+        _put(f"verdict: {verdict}")
 
 
 def _put(text: str) -> None:

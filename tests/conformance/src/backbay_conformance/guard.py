@@ -1,7 +1,8 @@
 """Laws cannot be changed by whom they judge: what a class of a conformance test may say, and what it may not.
 
-It may set what the suite leaves open (``spec``, ``vendor``, ``engine``, ``config``), and it may name laws that are
-known to be broken in ``expected_failures``, each with its reason. Nothing else of the suite may be replaced.
+It may set what the suite leaves open (``spec``, ``vendor``, ``exchanges``, ``engine``, ``config``), and it may name
+laws that are known to be broken in ``expected_failures``, each with its reason. Nothing else of the suite may be
+replaced.
 """
 
 from __future__ import annotations

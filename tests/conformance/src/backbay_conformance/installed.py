@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from backbay import ConfigurationError, resolve
@@ -18,7 +19,8 @@ def class_of(name: str, model: str | None = None) -> type[BackendConformance]:
 
     Args:
         name: An installed backend's name.
-        model: The model to ask, for a backend that answers in this process; it takes the place of the class's own.
+        model: The model to ask, for a backend that answers in this process; it takes the place of the class's own,
+            and the prompts stay.
 
     Raises:
         RegistryError: The name leads to no usable plugin.
@@ -35,11 +37,12 @@ def class_of(name: str, model: str | None = None) -> type[BackendConformance]:
         raise ConfigurationError(
             f"{spec.name} runs in this process, so the suite must know which model to ask.",
             backend=spec.name,
-            hint="Give --model NAME.",
+            hint=f"Give --model NAME, or let the plugin name a class in the entry-point group {GROUP}.",
         )
     settings: dict[str, object] = {"spec": spec, "__module__": "conformance", "__doc__": f"The laws, for {spec.name}."}
     if model is not None:
-        settings["engine"] = Engine(model=model)
+        own = shipped.engine if shipped is not None else None
+        settings["engine"] = replace(own, model=model) if isinstance(own, Engine) else Engine(model=model)
     return type("TestConformance", (shipped or BackendConformance,), settings)
 
 

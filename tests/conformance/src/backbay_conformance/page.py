@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from .page_style import STYLE
+from .provisional import VERDICT
 
 _SHOWN_CASES = 4
 
@@ -74,6 +75,7 @@ def _backend(backend: Mapping[str, Any], number: int) -> str:
         ),
         _failures(backend["laws"], "broken", "Broken laws"),
         _failures(backend["laws"], "expected failure", "Laws that are expected to fail"),
+        _failures(backend["laws"], VERDICT, "New laws that are broken, and will count from the next minor release"),
         _matrix(backend["capabilities"]),
         _laws(backend["laws"]),
         "</section>",
@@ -92,7 +94,7 @@ def _failure(law: Mapping[str, Any], verdict: str) -> str:
     cases = [case for case in law["cases"] if case["verdict"] == verdict]
     shown = "".join(_case(case, first=position == 0) for position, case in enumerate(cases[:_SHOWN_CASES]))
     rest = ", ".join(case["case"] for case in cases[_SHOWN_CASES:])
-    kind = " is-expected" if verdict == "expected failure" else ""
+    kind = "" if verdict == "broken" else " is-expected"
     how_many = f"{len(cases)} of {len(law['cases'])} cases" if len(law["cases"]) > 1 else ""
     return (
         f'<article class="broken-law{kind}"><h4>{escape(law["claim"])}</h4><p>{_prose(law["why"])}</p>'
@@ -184,11 +186,13 @@ def _counts(backend: Mapping[str, Any]) -> str:
     said = [f"{counts['kept']} of {counts['laws']} laws kept", f"{counts['broken']} broken"]
     if counts["expected_failure"]:
         said.append(f"{counts['expected_failure']} expected to fail")
+    if counts.get("provisional_broken"):
+        said.append(f"{counts['provisional_broken']} broken that will count later")
     return ", ".join(said) + "."
 
 
 def _badge(verdict: str) -> str:
-    return f'<span class="verdict {verdict.split(" ", maxsplit=1)[0]}">{escape(verdict)}</span>'
+    return f'<span class="verdict {verdict.replace(":", "").split(" ", maxsplit=1)[0]}">{escape(verdict)}</span>'
 
 
 def _said(value: object) -> str:

@@ -39,7 +39,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
   white-space: nowrap; color: var(--none); background: var(--none-ground); }
 .kept, .proven, .refused { color: var(--good); background: var(--good-ground); }
 .broken, .failed { color: var(--bad); background: var(--bad-ground); }
-.expected { color: var(--warn); background: var(--warn-ground); }
+.expected, .provisional { color: var(--warn); background: var(--warn-ground); }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: .8rem 0;
   font-size: .94rem; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; overflow-wrap: anywhere; }

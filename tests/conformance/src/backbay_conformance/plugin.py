@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+from . import provisional
+
 _OPTION = "--backbay-report"
 
 
@@ -20,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--backbay-law", metavar="SUBSTRING", help="Try only laws of the conformance suite whose name has this in it."
+    )
+    group.addoption(
+        provisional.OPTION,
+        action="store_true",
+        help="Fail for laws that are new in this minor release too; else they only warn until the next one.",
     )
 
 
@@ -77,7 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail laws that were skipped, and attach the record of a law to its report."""
+    """Fail laws that were skipped, or whose emulator failed, and attach the record of a law to its report."""
     report = yield
     if "backbay_conformance.laws.base" not in sys.modules:
         return report
@@ -88,13 +95,30 @@ def pytest_runtest_makereport(
     name = getattr(item, "originalname", item.name)
     if kind is None and not isinstance(item, Refusal):
         return report
+    held_back = False
     if kind is not None and name in guard.laws_of(kind):
-        _refuse_skip(report, name, expected=guard.reason_for(kind, name, item.name) is not None)
+        expected = guard.reason_for(kind, name, item.name) is not None
+        _refuse_skip(report, name, expected=expected)
+        blamed = _blame_emulator(item, report)
+        held_back = not (expected or blamed) and provisional.is_held_back(item)
     elif not isinstance(item, Refusal):
         return report  # a test of the author's own, in the same class
-    if item.config.getoption(_OPTION) is not None and (found := recording.record(item, report)):
+    if item.config.getoption(_OPTION) is not None and (found := recording.record(item, report, held_back=held_back)):
         report.user_properties.append(recording.packed(found))
+    if held_back:
+        provisional.pardon(report, getattr(item, "function", None))
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count provisional laws that are broken by themselves."""
+    return (provisional.VERDICT, "p", provisional.VERDICT.upper()) if provisional.is_pardoned(report) else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Warn of provisional laws that are broken."""
+    provisional.write_summary(terminalreporter)
 
 
 def _refuse_skip(report: pytest.TestReport, law: str, *, expected: bool) -> None:
@@ -111,3 +135,17 @@ def _refuse_skip(report: pytest.TestReport, law: str, *, expected: bool) -> None
         )
     elif expected and report.failed and str(report.longrepr).startswith("[XPASS(strict)]"):
         report.longrepr = f"The law {law} holds, and expected_failures says that it is broken. Remove it there."
+
+
+def _blame_emulator(item: pytest.Item, report: pytest.TestReport) -> bool:
+    """Fail a law whose emulator did not do its part, by what that said: all else that the law saw follows from it."""
+    from .subject import SUBJECT
+
+    subject = item.stash.get(SUBJECT, None)
+    if subject is None or not subject.problems or not (report.when == "call" or report.failed):
+        return False
+    if hasattr(report, "wasxfail"):
+        del report.wasxfail
+    report.outcome = "failed"
+    report.longrepr = subject.problems[0]
+    return True

@@ -16,7 +16,7 @@ from backbay import inspect as installed
 from backbay.capabilities import Capability
 from backbay.spec import BackendSpec
 
-from . import evidence, guard
+from . import evidence, guard, provisional
 from .collecting import Refusal, laws_class
 from .scenarios import Scenario
 from .vendor import MODEL
@@ -37,12 +37,13 @@ _OTHERWISE = ("declares_as_missing", "left_out")
 """Words in the names of laws that change what is declared, and so say nothing of what the plugin declares."""
 
 
-def record(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any] | None:
+def record(item: pytest.Item, report: pytest.TestReport, *, held_back: bool = False) -> dict[str, Any] | None:
     """Return what a law came to, or ``None`` for a phase of a test that decides nothing.
 
     Args:
         item: A law, or what stands in its place.
         report: How one phase of it went.
+        held_back: Whether the law is provisional, so that its failure only warns.
     """
     node = item.parent if isinstance(item, Refusal) or laws_class(item) else None
     expected = hasattr(report, "wasxfail")
@@ -56,7 +57,7 @@ def record(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any] | Non
     facts |= {
         "law": law_facts(item),
         "case": item.name.partition("[")[2].rstrip("]"),
-        "verdict": "broken" if broken else "expected failure" if expected else "kept",
+        "verdict": _verdict(broken=broken, expected=expected, held_back=held_back),
         "seconds": round(report.duration, 4),
         "reason": str(report.wasxfail) if expected else None,
         "evidence": None,
@@ -70,8 +71,14 @@ def record(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any] | Non
     return shown
 
 
-def law_facts(item: pytest.Item) -> dict[str, str]:
-    """Return the group, the name, the claim and the reason of a law."""
+def _verdict(*, broken: bool, expected: bool, held_back: bool) -> str:
+    if broken:
+        return provisional.VERDICT if held_back else "broken"
+    return "expected failure" if expected else "kept"
+
+
+def law_facts(item: pytest.Item) -> dict[str, str | None]:
+    """Return the group, the name, the claim and the reason of a law, and since when it is provisional, if it was."""
     function = getattr(item, "function", None)
     name = getattr(item, "originalname", item.name)
     module = str(getattr(function, "__module__", "")).rpartition(".")[2]
@@ -80,6 +87,7 @@ def law_facts(item: pytest.Item) -> dict[str, str]:
         "name": name,
         "claim": name.removeprefix("test_").replace("_", " "),
         "why": inspect.cleandoc(getattr(function, "__doc__", None) or ""),
+        "provisional_since": provisional.since_of(function),
     }
 
 
@@ -87,7 +95,7 @@ def capabilities(item: pytest.Item) -> dict[str, Any]:
     """Return the capabilities that a case of a law is about, and the first that must be refused, or ``None``."""
     params = getattr(getattr(item, "callspec", None), "params", {})
     streamed = params.get("how") == "stream"
-    found = [need for value in params.values() for need in _needs(value, streamed=streamed)]
+    found = [need for value in params.values() for need in needs_of(value, streamed=streamed)]
     found += [Capability.STREAMING] if streamed else []
     found += [Capability(name) for mark in item.iter_markers("proves") for name in mark.args]
     kind = laws_class(item)
@@ -99,15 +107,18 @@ def capabilities(item: pytest.Item) -> dict[str, Any]:
     return {"capabilities": sorted({str(need) for need in found}), "refused": refused}
 
 
-def _needs(value: object, *, streamed: bool) -> list[Capability]:
-    """Return the capabilities that a parameter of a law is about: one, a scenario, or a use of one."""
+def needs_of(value: object, *, streamed: bool) -> list[Capability]:
+    """Return the capabilities that a parameter of a law is about: one, a scenario, a use of one, or what needs it."""
     if isinstance(value, Capability):
         return [value]
     if isinstance(value, Scenario):
         calls = [Capability.STREAMED_TOOL_CALLS] if streamed and value.answer.calls else []
         return [*value.needs, *PROVES.get(value.name, ()), *calls]
     one = getattr(value, "capability", None)
-    return [*getattr(value, "also", ()), one] if isinstance(one, Capability) else []
+    if isinstance(one, Capability):
+        return [*getattr(value, "also", ()), one]
+    needs = getattr(value, "needs", ())
+    return [need for need in needs if isinstance(need, Capability)] if isinstance(needs, tuple) else []
 
 
 def backend_facts(kind: object) -> dict[str, Any]:

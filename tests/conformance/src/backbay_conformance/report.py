@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from . import recording
+from .provisional import VERDICT
 
 SCHEMA = 1
 """Edition of the JSON; it grows when a field changes its meaning or goes away."""
 
-_WORST = {"kept": 0, "expected failure": 1, "broken": 2}
+_WORST = {"kept": 0, VERDICT: 1, "expected failure": 2, "broken": 3}
 
 
 class Recorder:
@@ -122,11 +123,15 @@ def _backend(test: str, records: list[Mapping[str, Any]]) -> dict[str, Any]:
         "test": test,
         "verdict": "kept" if laws and not problems and not counts["broken"] else "broken",
         "problems": problems,
-        "counts": {"laws": len(laws), **{verdict.replace(" ", "_"): number for verdict, number in counts.items()}},
+        "counts": {"laws": len(laws), **{_key(verdict): number for verdict, number in counts.items()}},
         "seconds": round(sum(law["seconds"] for law in laws), 3),
         "capabilities": _matrix(declared, [found for found in records if "law" in found]),
         "laws": laws,
     }
+
+
+def _key(verdict: str) -> str:
+    return verdict.replace(":", "").replace(" ", "_")
 
 
 def _laws(records: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -148,7 +153,8 @@ def _matrix(declared: Mapping[str, str], records: list[Mapping[str, Any]]) -> li
     """Return, for each capability, what is declared and what was found."""
     rows = []
     for capability, support in declared.items():
-        about = [found for found in records if _is_about(found, capability)]
+        # A provisional law that is broken breaks nothing, and proves nothing.
+        about = [found for found in records if found["verdict"] != VERDICT and _is_about(found, capability)]
         broken = [found for found in about if found["verdict"] != "kept"]
         refused = [found for found in about if found["refused"] == capability]
         verdict = "failed" if broken else "refused" if refused else "proven" if about else "not covered"

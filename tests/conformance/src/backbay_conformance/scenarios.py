@@ -60,6 +60,9 @@ class Answer:
         usage: Input and output tokens; ``None`` for an answer that says nothing of them.
         cached: Input tokens that came from a cache, or ``None``.
         reasoning: Output tokens spent on thinking, or ``None``.
+        signature: What the vendor signed its turn with, for those that do (``Vendor.resends_thinking``); to be sent
+            back byte for byte. Others ignore it.
+        dialect: The name of the way to tell of usage, one of ``Vendor.dialects``; ``None`` is the usual one.
     """
 
     text: tuple[str, ...] = ()
@@ -70,6 +73,8 @@ class Answer:
     usage: tuple[int, int] | None = (12, 5)
     cached: int | None = None
     reasoning: int | None = None
+    signature: str | None = None
+    dialect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

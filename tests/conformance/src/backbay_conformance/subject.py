@@ -5,16 +5,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from backbay.backend import Backend
 from backbay.connecting import build
 from backbay.spec import BackendSpec
 from backbay.testing import Received, Reply, ScriptedServer
 
+from .exchanges import Recorded
+from .problems import EmulatorError, SetUpError
 from .scenarios import Answer
+from .schedules import ScheduledServer
 from .vendor import MODEL, Vendor
 from .vendors import VENDORS
+from .watched import watched
 
 KEY = "bb-conformance-Zx81q7Lw0mTt"
 """The key that the suite gives. It must never be seen anywhere but in the header of a request."""
@@ -22,10 +29,6 @@ KEY = "bb-conformance-Zx81q7Lw0mTt"
 
 Script = Answer | Reply | list[Reply] | Callable[[Received], Reply]
 """What answers a session: a canonical answer, in the form that is asked for; or replies, as they are."""
-
-
-class SetUpError(Exception):
-    """The suite cannot run as it was set up. The message says which file to change, and how."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,13 @@ class Subject:
 
     Args:
         spec: The plugin's spec.
-        vendor: The emulator of its wire; ``None`` takes core's for the spec's first wire.
+        vendor: The emulator of its wire; ``None`` takes the suite's for the spec's first wire.
+        exchanges: A folder of recorded exchanges, in place of an emulator.
         engine: How to ask a backend in this process; wanted for those, and refused for others.
         config: Further arguments of ``connect``.
+
+    Attributes:
+        problems: What the emulator did wrong, a sentence each: the cause of whatever a law found after it.
 
     Raises:
         SetUpError: Something does not fit; the message says what to do.
@@ -71,6 +78,7 @@ class Subject:
         spec: object,
         *,
         vendor: type[Vendor] | None = None,
+        exchanges: Path | str | None = None,
         engine: Engine | None = None,
         config: Mapping[str, Any] | None = None,
         where: str = "the conformance test",
@@ -80,7 +88,8 @@ class Subject:
         self.spec = spec
         self.engine = engine
         self.config = dict(config or {})
-        self.vendor = _vendor(spec, vendor, where) if spec.speaks_http else None
+        self.problems: list[str] = []
+        self.vendor = _vendor(spec, vendor, exchanges, self.problems, where) if spec.speaks_http else None
         if not spec.speaks_http and engine is None:
             raise SetUpError(f"{where}: {spec.name} runs in this process; set engine = Engine(model=...).")
 
@@ -97,7 +106,7 @@ class Subject:
             backend = build(self.spec, self.model, **{**settings, **self.engine.config})
             yield Session(backend, None)
             return
-        with ScriptedServer(self._script(script)) as server:
+        with ScheduledServer(_kept_up(self._script(script))) as server:
             settings.setdefault("api_key", KEY)
             settings.setdefault("base_url", server.url)
             yield Session(build(self.spec, self.model, **settings), server)
@@ -106,7 +115,13 @@ class Subject:
         if not isinstance(script, Answer):
             return script
         vendor, answer = self.the_vendor, script
-        return lambda request: vendor.reply(request, answer)
+
+        def reply(request: Received) -> Reply:
+            if request.method == "GET":  # which asks for models, or whether anybody is there
+                return Reply(headers={"content-type": "application/json"}, steps=[vendor.models([MODEL])])
+            return vendor.reply(request, answer)
+
+        return reply
 
     @property
     def the_vendor(self) -> Vendor:
@@ -115,11 +130,39 @@ class Subject:
         return self.vendor
 
 
-def _vendor(spec: BackendSpec, vendor: type[Vendor] | None, where: str) -> Vendor:
+SUBJECT = pytest.StashKey[Subject]()
+"""Where a law's item has its subject."""
+
+
+def _kept_up(script: Any) -> Any:
+    """Return a script that hangs up where an emulator fails: the subject has kept why."""
+    if isinstance(script, Reply | list) or not callable(script):
+        return script
+
+    def reply(request: Received) -> Reply:
+        try:
+            given: Reply = script(request)
+        except EmulatorError:
+            return Reply(framing="raw", end="close")
+        return given
+
+    return reply
+
+
+def _vendor(
+    spec: BackendSpec, vendor: type[Vendor] | None, exchanges: Path | str | None, problems: list[str], where: str
+) -> Vendor:
+    if exchanges is not None:
+        if vendor is not None:
+            raise SetUpError(f"{where}: vendor and exchanges are two emulators of one wire. Remove one of the lines.")
+        folder = Path(exchanges)
+        label = f"the emulation by the exchanges in {folder}"
+        return watched(Recorded, lambda kind: kind(folder, spec, where), problems, where=where, label=label)
     found = vendor or VENDORS.get(spec.wires[0])
     if found is None:
         raise SetUpError(
             f"{where}: {spec.name} speaks the wire {spec.wires[0]!r}, which the suite has no emulator for; "
-            "write a subclass of backbay_conformance.Vendor and set vendor = YourVendor."
+            "write a subclass of backbay_conformance.Vendor and set vendor = YourVendor, or record exchanges and set "
+            'exchanges = Path(__file__).parent / "exchanges".'
         )
-    return found()
+    return watched(found, lambda kind: kind(), problems, where=where)

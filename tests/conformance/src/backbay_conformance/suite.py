@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .laws import (
     AnswerLaws,
+    ArrivalLaws,
     CapabilityLaws,
+    ConversationLaws,
     EngineLaws,
     ErrorLaws,
     FacetLaws,
@@ -12,8 +14,10 @@ from .laws import (
     ImportLaws,
     LifecycleLaws,
     LimitLaws,
+    MediaLaws,
     RequestLaws,
     SecrecyLaws,
+    UsageLaws,
 )
 
 
@@ -21,9 +25,13 @@ class BackendConformance(
     AnswerLaws,
     ErrorLaws,
     FaultLaws,
+    ArrivalLaws,
     LifecycleLaws,
     LimitLaws,
     RequestLaws,
+    ConversationLaws,
+    MediaLaws,
+    UsageLaws,
     CapabilityLaws,
     FacetLaws,
     SecrecyLaws,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from backbay.testing import Received, Reply, Step
 
@@ -16,6 +16,9 @@ MODEL = "conformance-1"
 
 ANSWER_ID = "answer-1"
 """The id of every answer."""
+
+COUNTS = frozenset({"input", "output", "cached", "reasoning"})
+"""The token counts of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,10 @@ class Turn:
     """Tool calls: id, name, decoded arguments."""
     answers: str | None = None
     """The id of the call that a tool's turn answers."""
+    signatures: tuple[str, ...] = field(default=(), compare=False)
+    """Signatures that the vendor made of its own turns, sent back: each as it stood on the wire, in order."""
+    thinking: str | None = field(default=None, compare=False)
+    """The thinking that was sent back beside them; ``None`` where the wire sends none. It is never part of ``text``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,22 @@ class Asked:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One way of a wire to tell of usage.
+
+    Attributes:
+        name: What ``Answer.dialect`` names.
+        tells: The counts that it has a place for. An answer in it has ``None`` for each other count.
+    """
+
+    name: str
+    tells: frozenset[str] = COUNTS
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Vendor(ABC):
     """Emulates one wire. A plugin with a wire of its own ships a subclass, and names it in its conformance test.
 
@@ -57,12 +80,28 @@ class Vendor(ABC):
         refuses_in_a_field: Whether a refusal has a field of its own on this wire.
         extra: A field that the vendor alone has, and a value for it; ``extra`` must carry it to the wire.
         owned: A field that the codec writes, and ``extra`` may not name.
+        resends_thinking: Whether the vendor signs what its model thought, and wants it back unchanged with the next
+            request. Then ``whole`` and ``stream`` write ``Answer.signature`` where the vendor has it (beside the
+            thinking, or on a call), and ``read`` gives it back in ``Turn.signatures``, and in ``Turn.thinking`` what
+            was sent back of the thinking. ``False``: the emulator ignores ``Answer.signature``, and nothing of what a
+            ``ThinkingPart`` keeps for a vendor may stand in a request.
+        system_turns: What the wire does with system messages. ``"anywhere"``: each keeps its place. ``"first"``: they
+            stand before the conversation, each by itself, and one within it is refused before any I/O.
+            ``"joined"``: likewise, and several are one, with an empty line between.
+        image_urls: Whether the vendor takes the URL of an image. Where not, one is refused before any I/O.
+        tells: The counts that the wire has a place for; answers have ``None`` for the others.
+        dialects: The ways in which vendors of this wire tell of usage. An answer names the one that it is written in.
     """
 
     wire: str
     refuses_in_a_field: bool = False
     extra: tuple[str, Any] = ("acme_setting", {"level": 3})
     owned: str = "model"
+    resends_thinking: bool = False
+    system_turns: Literal["anywhere", "first", "joined"] = "anywhere"
+    image_urls: bool = True
+    tells: frozenset[str] = COUNTS
+    dialects: tuple[Dialect, ...] = ()
 
     @abstractmethod
     def whole(self, answer: Answer) -> bytes:

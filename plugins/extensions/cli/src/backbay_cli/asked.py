@@ -5,11 +5,14 @@ from __future__ import annotations
 import keyword
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.metadata import version as version_of
 
 from backbay import InvalidRequestError
+
+from . import licences
 
 
 class Kind(StrEnum):
@@ -39,6 +42,7 @@ class Asked:
         label: Its name for people.
         base_url: Where the API is; unused in process.
         key_env: The environment variable of the key; ``""`` for none.
+        licence: Its SPDX identifier; ``""`` for none.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Asked:
     label: str
     base_url: str = ""
     key_env: str = ""
+    licence: str = licences.DEFAULT
 
     @property
     def distribution(self) -> str:
@@ -66,7 +71,18 @@ class Asked:
             "export": f"\n    export {self.key_env}=..." if self.key_env else "",
             "where": self._where(variable),
             "settings": self._settings(variable),
+            "ships": self._ships(),
+            "licence": licences.lines(self.licence),
+            "licence_note": licences.note(self.licence),
+            "year": str(datetime.now(UTC).year),
         }
+
+    def _ships(self) -> str:
+        """Return the entry point of the conformance test; for a wire that the suite knows, it makes its own."""
+        if self.kind is Kind.OPENAI_CHAT:
+            return ""
+        module = self.distribution.replace("-", "_")
+        return f'\n[project.entry-points."backbay.conformance"]\n{self.name} = "{module}.conformance:Conformance"\n'
 
     def _where(self, variable: str) -> str:
         lines = [f'default_base_url="{self.base_url}",', f'base_url_env=("{variable}_BASE_URL",),']

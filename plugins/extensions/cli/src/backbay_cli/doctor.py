@@ -14,6 +14,7 @@ import typer
 
 from backbay import InvalidRequestError, inspect
 from backbay.discovery import hook_entry_points
+from backbay.installed import CORE
 from backbay.selection import ALLOW_VARIABLE, PIN_VARIABLE
 
 from . import environment, exits
@@ -24,6 +25,7 @@ from .probing import LIMIT, Found, probe
 from .safe_text import one_line
 from .tables import show
 from .terminal import folded, put
+from .verdicts import Verdict, shipped
 from .version import facts
 
 _BAD = ("broken", "incompatible")
@@ -48,6 +50,8 @@ class Diagnosis:
         reason: Why it is not ok, or ``None``.
         seconds: How long it took to load, or ``None`` if it was not loaded.
         facts: What its spec says of the environment.
+        conformance: The verdict that a backend ships; ``None`` for hooks, for what comes with core, and for a copy that
+            another one hides.
     """
 
     kind: str
@@ -59,14 +63,15 @@ class Diagnosis:
     reason: str | None
     seconds: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    conformance: Verdict | None = None
 
 
 def doctor(*, limit: ProbeLimit = LIMIT, json: JsonFlag = False) -> None:
     """Load each plugin apart, and say what is broken.
 
-    Each plugin gets a process of its own, so that one that hangs, exits or crashes changes nothing. Also shown:
-    versions, and what the environment has; keys by the name of their variable, never by value. The exit code is 1 if a
-    plugin is broken or incompatible.
+    Each plugin gets a process of its own, so that one that hangs, exits or crashes changes nothing. Also shown: the
+    verdict of the conformance suite that a backend ships, versions, and what the environment has; keys by the name of
+    their variable, never by value. The exit code is 1 if a plugin is broken or incompatible; a verdict changes nothing.
     """
     if not 0 < limit < float("inf"):
         raise InvalidRequestError("--limit takes seconds above 0.")
@@ -91,6 +96,7 @@ def diagnose(limit: float) -> Sequence[Diagnosis]:
             location=record.location,
             state=str(record.state),
             reason=record.reason,
+            conformance=None if record.distribution == CORE else shipped(record.name, record.value, record.version),
         )
         for record in inspect(load=False)
     ]
@@ -115,7 +121,10 @@ def diagnose(limit: float) -> Sequence[Diagnosis]:
 def _probed(item: Diagnosis, limit: float, copies: Mapping[tuple[str, str, str | None], int]) -> Diagnosis:
     # A later copy of one distribution cannot be loaded by name: the earlier one would be.
     hidden = item.state == "shadowed" and copies[item.kind, item.name, item.distribution] > 1
-    if item.state not in _PROBED or hidden:
+    if hidden:
+        # Likewise its package: the file that is found would be the earlier one's.
+        return replace(item, conformance=None)
+    if item.state not in _PROBED:
         return item
     found: Found = probe(item.kind, f"{item.name}@{item.distribution}" if item.distribution else item.name, limit)
     if found.ok:
@@ -157,6 +166,9 @@ def _show(plugins: Sequence[Diagnosis], read: Sequence[Variable], notes: Sequenc
         ],
         right=("loads in",),
     )
+    if said := [(item.name, item.conformance.said) for item in plugins if item.conformance]:
+        put()
+        show(("backend", "conformance"), said)
     if read:
         put()
         show(

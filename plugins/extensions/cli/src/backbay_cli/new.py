@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from backbay import InvalidRequestError
 
+from . import licences
 from .jsonable import print_json
 from .options import JsonFlag
 from .terminal import is_terminal, put
@@ -39,6 +41,9 @@ def new(
         str | None, typer.Option(metavar="NAME", help="The environment variable of the key; '' if it wants none.")
     ] = None,
     label: Annotated[str | None, typer.Option(metavar="TEXT", help="The vendor's name for people.")] = None,
+    licence: Annotated[
+        str, typer.Option(metavar="ID", help="An SPDX identifier, as in apache-2.0; 'none' for no licence.")
+    ] = licences.DEFAULT,
     json: JsonFlag = False,
 ) -> None:
     """Write a distribution for a new backend: its spec, its code, and a test of every law.
@@ -46,7 +51,9 @@ def new(
     On a terminal it asks for what is not given. All is checked before anything is written.
     """
     asks = is_terminal(sys.stdin) and not json
+    chosen = licences.check(licence)
     asked = _asked(name, _kind(wire, in_process=in_process), base_url, key_env, label, asks=asks)
+    asked = replace(asked, licence=chosen)
     folder = directory or Path(asked.distribution)
     written = _write(asked, folder)
     if json:
@@ -115,11 +122,12 @@ def _write(asked: Asked, folder: Path) -> list[str]:
             raise InvalidRequestError(
                 f"{folder} exists already, and is not empty.", hint="Give another one with --directory, or remove it."
             )
-        texts = render(asked.kind.replace("-", "_"), asked.blanks())
-        for path, text in texts.items():
+        text = asked.licence if asked.licence in licences.TEXTS else ""
+        texts = render(asked.kind.replace("-", "_"), asked.blanks(), licence=text)
+        for path, content in texts.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="\n")
+            target.write_text(content, encoding="utf-8", newline="\n")
     except OSError as failure:
         raise InvalidRequestError(f"{folder} cannot be written: {failure.strerror or failure}.") from None
     return list(texts)

@@ -13,16 +13,21 @@ _PACKAGE = "package"
 _BLANK = re.compile(r"\{\{(\w+)\}\}")
 
 
-def render(kind: str, blanks: Mapping[str, str]) -> Mapping[str, str]:
+def render(kind: str, blanks: Mapping[str, str], *, licence: str = "") -> Mapping[str, str]:
     """Return the text of each file of a distribution, by its path with ``/``.
 
     Args:
         kind: The folder of templates that is laid over the common one.
         blanks: What stands for each ``{{name}}``; ``module`` names the package.
+        licence: The folder of its text below ``licences``; ``""`` for none.
     """
     found = {}
-    for folder in (COMMON, kind):
-        for path, text in _walk(files(__package__) / "templates" / folder):
+    templates = files(__package__) / "templates"
+    folders = [templates / COMMON, templates / kind]
+    if licence:
+        folders.append(templates / "licences" / licence)
+    for folder in folders:
+        for path, text in _walk(folder):
             steps = [blanks["module"] if step == _PACKAGE else step for step in path.removesuffix(_SUFFIX).split("/")]
             found["/".join(steps)] = _BLANK.sub(lambda blank: blanks[blank[1]], text)
     return found

@@ -7,8 +7,10 @@ this process. Neither kind is skipped where it does not apply: it is not there.
 from __future__ import annotations
 
 from .answers import AnswerLaws
+from .arrival import ArrivalLaws
 from .base import Laws
 from .capabilities import CapabilityLaws
+from .conversations import ConversationLaws
 from .engines import EngineLaws
 from .errors import ErrorLaws
 from .facets import FacetLaws
@@ -16,12 +18,16 @@ from .faults import FaultLaws
 from .importing import ImportLaws
 from .lifecycle import LifecycleLaws
 from .limits import LimitLaws
+from .media import MediaLaws
 from .requests import RequestLaws
 from .secrecy import SecrecyLaws
+from .usage import UsageLaws
 
 __all__ = [
     "AnswerLaws",
+    "ArrivalLaws",
     "CapabilityLaws",
+    "ConversationLaws",
     "EngineLaws",
     "ErrorLaws",
     "FacetLaws",
@@ -30,6 +36,8 @@ __all__ = [
     "Laws",
     "LifecycleLaws",
     "LimitLaws",
+    "MediaLaws",
     "RequestLaws",
     "SecrecyLaws",
+    "UsageLaws",
 ]

@@ -41,10 +41,19 @@ def canonical(subject: Subject, scenario: Scenario) -> Request:
     return build_request(scenario.messages, options, limits=NO_LIMITS, model=MODEL)
 
 
-def assert_asked(asked: Asked, request: Request) -> None:
+def turns_of(request: Request, subject: Subject) -> tuple[Turn, ...]:
+    """Return the turns of a request as they must stand on the wire of a subject."""
+    turns = [_turn(message) for message in request.messages]
+    systems = [turn.text for turn in turns if turn.role == "system"]
+    if len(systems) > 1 and subject.the_vendor.system_turns == "joined":
+        turns = [Turn("system", "\n\n".join(systems)), *(turn for turn in turns if turn.role != "system")]
+    return tuple(turns)
+
+
+def assert_asked(asked: Asked, request: Request, subject: Subject) -> None:
     """Compare what stood on the wire with the request, field by field."""
     assert asked.model == request.model, f"the model {asked.model!r} was sent for {request.model!r}"
-    turns = tuple(_turn(message) for message in request.messages)
+    turns = turns_of(request, subject)
     assert asked.turns == turns, f"sent were the turns {asked.turns}, asked was {turns}"
     # A wire without a word for "none" forbids tools by not offering them.
     if request.tool_choice != "none" or asked.tools:

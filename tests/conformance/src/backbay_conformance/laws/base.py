@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -13,8 +14,9 @@ from backbay.backend import Backend
 from backbay.capabilities import Capability, Support
 
 from ..evidence import Witness
+from ..problems import SetUpError
 from ..scenarios import Scenario
-from ..subject import Engine, SetUpError, Subject
+from ..subject import SUBJECT, Engine, Subject
 from ..vendor import Vendor
 
 T = TypeVar("T")
@@ -26,6 +28,7 @@ class Laws:
     Attributes:
         spec: The plugin's ``BackendSpec``.
         vendor: The emulator of a wire of the plugin's own.
+        exchanges: A folder of recorded exchanges on it, in place of an emulator; see ``backbay_conformance.exchanges``.
         engine: How to ask a backend in this process.
         config: Further arguments of ``connect``.
         expected_failures: Laws that the backend is known to break, each with the reason: by the law's name, or by one
@@ -34,18 +37,27 @@ class Laws:
 
     spec: ClassVar[Any] = None
     vendor: ClassVar[type[Vendor] | None] = None
+    exchanges: ClassVar[Path | str | None] = None
     engine: ClassVar[Engine | None] = None
     config: ClassVar[Mapping[str, Any]] = {}
     expected_failures: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture
-    def subject(self) -> Subject:
+    def subject(self, request: pytest.FixtureRequest) -> Subject:
         """The backend under test."""
-        where = type(self).__qualname__
         try:
-            return Witness(self.spec, vendor=self.vendor, engine=self.engine, config=self.config, where=where)
+            made = Witness(
+                self.spec,
+                vendor=self.vendor,
+                exchanges=self.exchanges,
+                engine=self.engine,
+                config=self.config,
+                where=type(self).__qualname__,
+            )
         except SetUpError as failure:
             pytest.fail(str(failure), pytrace=False)
+        request.node.stash[SUBJECT] = made
+        return made
 
 
 def run(coroutine: Coroutine[Any, Any, T], seconds: float = 20.0) -> T:

@@ -66,7 +66,7 @@ def of_library(record: logging.LogRecord) -> bool:
 
 
 def assert_unlogged(canary: Canary, records: Sequence[logging.LogRecord]) -> None:
-    """Assert that the key is in no log record."""
+    """Assert that the key is in no log record: neither in its words nor in what was attached to it for a collector."""
     for record in records:
-        text = f"{record.getMessage()} {record.args!r} {logging.Formatter().format(record)}"
+        text = f"{record.getMessage()} {vars(record)!r} {logging.Formatter().format(record)}"
         assert not canary.seen_in(text), f"the key is in what the logger {record.name} was told: {text}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import Any
 
@@ -33,7 +34,7 @@ class EngineLaws(Laws):
     def test_an_engines_stream_keeps_the_grammar_and_folds_to_the_whole_answer(
         self, subject: Subject, name: str
     ) -> None:
-        """At temperature 0 the two ways to ask one thing give one answer."""
+        """A program may change from one way to the other at any time: at temperature 0 both give one answer."""
 
         async def law(scenario: Scenario, backend: Backend) -> None:
             events = await events_of(backend, scenario)
@@ -49,10 +50,11 @@ class EngineLaws(Laws):
 
         use(subject, name, law)
 
+    @pytest.mark.proves("usage")
     @pytest.mark.engine
     @HOW
     def test_an_answer_says_what_it_used(self, subject: Subject, how: str) -> None:
-        """Who runs an engine has nobody else to count for them."""
+        """Who runs an engine has nobody else to count for them; 0 would be taken for a count."""
 
         async def law(scenario: Scenario, backend: Backend) -> None:
             answer = await ask(backend, scenario, how)
@@ -64,10 +66,11 @@ class EngineLaws(Laws):
 
         use(subject, "plain", law)
 
+    @pytest.mark.proves("tools")
     @pytest.mark.engine
     @HOW
     def test_a_tool_is_called_with_arguments_that_fit(self, subject: Subject, how: str) -> None:
-        """The tool that was offered, an object of its parameters, an id, and the finish that says so."""
+        """A program runs what is called: a tool that was not offered, or half an object, it cannot run."""
 
         async def law(scenario: Scenario, backend: Backend) -> None:
             answer = await ask(backend, scenario, how)
@@ -81,6 +84,7 @@ class EngineLaws(Laws):
 
         use(subject, "one_tool", law)
 
+    @pytest.mark.proves("structured_output")
     @pytest.mark.engine
     @HOW
     def test_an_answer_of_a_schema_fits_it(self, subject: Subject, how: str) -> None:
@@ -95,6 +99,7 @@ class EngineLaws(Laws):
 
         use(subject, "structured_output", law)
 
+    @pytest.mark.proves("max_tokens")
     @pytest.mark.engine
     @HOW
     def test_max_tokens_ends_an_answer_with_the_finish_length(self, subject: Subject, how: str) -> None:
@@ -109,10 +114,31 @@ class EngineLaws(Laws):
 
         use(subject, scenario, law)
 
+    @pytest.mark.proves("stop")
+    @pytest.mark.engine
+    @HOW
+    def test_a_stop_sequence_ends_an_answer_and_is_not_in_it(self, subject: Subject, how: str) -> None:
+        """Programs end an answer where theirs begins again, such as "User:"; what follows is an invented dialogue."""
+        scenario = _asked(subject, PLAIN)
+        given: Any = {"stop": ["two"]}
+        stopped = Scenario("stopped", PLAIN.answer, scenario.messages, given, (Capability.STOP,))
+
+        async def law(_: Scenario, backend: Backend) -> None:
+            whole = await ask(backend, scenario, how)
+            middle = len(whole.text) // 2
+            word = next(iter(re.findall(r"[a-z]{2}", whole.text[middle:])), whole.text[middle : middle + 2])
+            assert word, f"the answer to {scenario.messages!r} is empty, and has no middle to stop it at"
+            options: Any = {**scenario.options, "stop": [word]}
+            answer = await ask(backend, Scenario("stopped", PLAIN.answer, scenario.messages, options), how)
+            assert word not in answer.text, f"stop={[word]!r}, and it is in the answer {answer.text!r}"
+            assert answer.finish is Finish.STOP, f"ended at a stop sequence, the finish is {answer.finish}"
+
+        use(subject, stopped, law)
+
     @pytest.mark.engine
     @HOW
     def test_text_of_any_script_is_taken_and_text_is_given(self, subject: Subject, how: str) -> None:
-        """Tokens end within characters; text does not."""
+        """Tokens end within characters; text that does would be broken on every screen."""
         prompt = Scenario("script", PLAIN.answer, "Bok! 🌍 čćžšđ 你好 שלום \u2028 👩‍👩‍👧 e\u0301", needs=())
 
         async def law(scenario: Scenario, backend: Backend) -> None:

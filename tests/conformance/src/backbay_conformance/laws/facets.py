@@ -54,12 +54,13 @@ class FacetLaws(Laws):
     def test_a_facet_of_a_later_protocol_is_declared_only_with_its_method(
         self, subject: Subject, facet: Capability
     ) -> None:
-        """What is declared can be called."""
+        """A program asks what is declared, and calls it: an ``AttributeError`` is no refusal."""
         with subject.session(PLAIN.answer) as session:
             there = callable(getattr(session.backend, str(facet), None))
         declared = subject.spec.capabilities_of(subject.model).allows(facet)
         assert there or not declared, f"{facet} is declared, and the backend has no method {facet}()"
 
+    @pytest.mark.proves("list_models")
     @pytest.mark.wire
     def test_what_is_no_model_list_is_a_decode_error(self, subject: Subject) -> None:
         """A login page or half a list must never look like a vendor without models."""
@@ -78,6 +79,7 @@ class FacetLaws(Laws):
 
         run(_if(subject, Capability.LIST_MODELS, law()))
 
+    @pytest.mark.proves("list_models")
     @pytest.mark.wire
     def test_a_vendor_without_models_has_an_empty_list(self, subject: Subject) -> None:
         """A new account, or a local engine before its first download: no error, and nothing invented."""
@@ -89,6 +91,7 @@ class FacetLaws(Laws):
 
         run(_if(subject, Capability.LIST_MODELS, law()))
 
+    @pytest.mark.proves("embeddings")
     @pytest.mark.wire
     def test_too_few_vectors_are_a_decode_error(self, subject: Subject) -> None:
         """Vectors are matched with texts by their place: with one missing, all are wrong."""
@@ -102,6 +105,7 @@ class FacetLaws(Laws):
 
         run(_if(subject, Capability.EMBEDDINGS, law()))
 
+    @pytest.mark.proves("health")
     @pytest.mark.wire
     @pytest.mark.parametrize("status", [401, 403, 404, 500, 503])
     def test_health_tells_a_server_that_is_there_from_one_that_is_not_well(self, subject: Subject, status: int) -> None:
@@ -119,6 +123,7 @@ class FacetLaws(Laws):
 
         run(_if(subject, Capability.HEALTH, law()))
 
+    @pytest.mark.proves("health")
     @pytest.mark.wire
     def test_health_finds_a_server_that_is_gone_or_silent(self, subject: Subject) -> None:
         """A refused port, a connection that breaks, and one that says nothing: each is an answer, in time."""

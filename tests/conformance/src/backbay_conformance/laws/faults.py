@@ -14,13 +14,12 @@ from ..scenarios import PLAIN, SCENARIOS, Answer, Scenario
 from ..subject import Subject
 from ..vendor import Vendor
 from .base import Laws, ask, events_of, lacks, run
-from .failures import assert_partial, failed_stream, failure_of, partial_text
+from .failures import assert_partial, failed_stream, partial_text
 
 BROKEN = (ProtocolError, TransportError)
 """What a broken answer may raise."""
 
 SSE = "text/event-stream"
-HOW = pytest.mark.parametrize("how", ["complete", "stream"])
 CUT = pytest.mark.parametrize("scenario", [SCENARIOS[name] for name in ("plain", "unicode", "text_and_tool")], ids=str)
 End = Literal["keep", "close", "reset", "cut"]
 
@@ -97,55 +96,6 @@ class FaultLaws(Laws):
         run(law())
 
     @pytest.mark.wire
-    @HOW
-    def test_a_wrong_content_length_is_an_error(self, subject: Subject, how: str) -> None:
-        """Too many bytes announced, too few, or no number: what came is not what was sent."""
-        vendor = subject.the_vendor
-        body, kind = _part(vendor, how)
-        lengths = {
-            "more than the body": f"content-length: {len(body) + 10}",
-            "less than the body": f"content-length: {len(body) // 2}",
-            "no number": "content-length: 12x",
-            "negative": "content-length: -1",
-            "two that differ": f"content-length: {len(body)}\r\ncontent-length: {len(body) + 5}",
-        }
-
-        async def law() -> None:
-            for name, length in lengths.items():
-                head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n{length}\r\n\r\n".encode()
-                with subject.session(Reply(framing="raw", steps=[head + body], end="close")) as session:
-                    error = await failure_of(session.backend, how, f"a Content-Length: {name}")
-                    await session.backend.aclose()
-                assert isinstance(error, BROKEN), f"a Content-Length, {name}: {type(error).__name__}: {error}"
-
-        run(law())
-
-    @pytest.mark.wire
-    @HOW
-    def test_bad_chunk_framing_is_an_error(self, subject: Subject, how: str) -> None:
-        """Where the framing is broken nobody knows where the answer ends; two readers would see two answers."""
-        body, kind = _part(subject.the_vendor, how)
-        size = b"%x" % len(body)
-        chunks = {
-            "a size that is no number": b"zz\r\n" + body + b"\r\n0\r\n\r\n",
-            "a size with 0x": b"0x" + size + b"\r\n" + body + b"\r\n0\r\n\r\n",
-            "a negative size": b"-5\r\n" + body + b"\r\n0\r\n\r\n",
-            "a size that is too large": b"%x\r\n" % (len(body) + 99) + body + b"\r\n0\r\n\r\n",
-            "junk after a chunk": size + b"\r\n" + body + b"junk\r\n0\r\n\r\n",
-            "no last chunk": size + b"\r\n" + body + b"\r\n",
-        }
-
-        async def law() -> None:
-            for name, framed in chunks.items():
-                head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
-                with subject.session(Reply(framing="raw", steps=[head, framed], end="close")) as session:
-                    error = await failure_of(session.backend, how, f"chunk framing: {name}")
-                    await session.backend.aclose()
-                assert isinstance(error, BROKEN), f"chunk framing, {name}: {type(error).__name__}: {error}"
-
-        run(law())
-
-    @pytest.mark.wire
     def test_events_after_the_end_are_not_delivered(self, subject: Subject) -> None:
         """What follows the end is no part of the answer: a broken gateway's, or the next one's."""
         vendor = subject.the_vendor
@@ -178,37 +128,12 @@ class FaultLaws(Laws):
 
         run(law())
 
-    @pytest.mark.wire
-    @HOW
-    def test_a_connection_that_ends_before_the_answer_is_an_error(self, subject: Subject, how: str) -> None:
-        """A server that dies says nothing: not a byte, half a head, or half a body."""
-        body, kind = _part(subject.the_vendor, how)
-        head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-
-        async def law() -> None:
-            for sent in (b"", b"HTT", head[:30], head, head + body[: len(body) // 2]):
-                for end in ("close", "reset"):
-                    about = f"{len(sent)} bytes, then {end}"
-                    with subject.session(Reply(framing="raw", steps=[sent], end=end)) as session:
-                        error = await failure_of(session.backend, how, about)
-                        await session.backend.aclose()
-                    assert isinstance(error, BROKEN), f"{about}: {type(error).__name__}: {error}"
-
-        run(law())
-
 
 def keep_alive(vendor: Vendor) -> Sequence[bytes]:
     """Return what a server may send on this wire to keep a connection alive, which says nothing."""
     if vendor.stream_type == SSE:
         return (b": keep-alive\n\n", b":\n", b"\n", b"\r\n\r\n")
     return (b"\n",) if "json" in vendor.stream_type else ()
-
-
-def _part(vendor: Vendor, how: str) -> tuple[bytes, str]:
-    """Return a whole body for ``complete``, and one that lacks its end for ``stream``; and its type."""
-    if how == "complete":
-        return vendor.whole(PLAIN.answer), "application/json"
-    return b"".join(list(vendor.stream(PLAIN.answer))[: -vendor.events_that_finish]), vendor.stream_type
 
 
 def _streamed(vendor: Vendor, steps: Sequence[Step], end: End = "keep") -> Reply:

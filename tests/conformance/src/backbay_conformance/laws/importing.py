@@ -39,7 +39,7 @@ class ImportLaws(Laws):
         return imported(home_of(subject.spec))
 
     def test_importing_does_no_io(self, found: Imported) -> None:
-        """No socket, no process, no thread, nothing written, no variable set."""
+        """A list of backends imports every spec: whoever only looks must not pay, wait, or be seen by a network."""
         assert not found.did, f"importing {found.module} did this: {'; '.join(found.did)}. Do it at the first call."
         assert found.threads == 1, f"importing {found.module} left {found.threads - 1} threads running"
 
@@ -57,7 +57,7 @@ class ImportLaws(Laws):
         assert found.equal, f"{found.module} gives a spec of other values when it is imported again"
 
     def test_a_spec_is_data_and_has_no_problems(self, subject: Subject) -> None:
-        """It is read without its plugin's code, shown, compared and stored."""
+        """It is shown, compared and stored by programs that never run its plugin's code."""
         spec = subject.spec
         assert type(spec) is BackendSpec, f"the spec is a {type(spec).__name__}; a subclass hides behaviour in data"
         assert spec.problems() == []

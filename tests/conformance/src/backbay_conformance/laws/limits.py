@@ -115,7 +115,7 @@ class LimitLaws(Laws):
     @WARM
     @pytest.mark.wire
     def test_idle_counts_neither_a_slow_reader_nor_a_vendor_that_shows_life(self, subject: Subject) -> None:
-        """``idle`` is about silence of the vendor's: not about time that the caller takes, nor about keep-alives."""
+        """A caller who reads slowly, or a vendor that says it still works, must not lose the answer to a clock."""
         vendor = subject.the_vendor
         fillers = keep_alive(vendor)[:1]
         first, rest = list(vendor.stream(PLAIN.answer))[:2], list(vendor.stream(PLAIN.answer))[2:]

@@ -30,11 +30,19 @@ UNSENDABLE = ("two\nlines", "line-end\n", "return\rhere", "a space", "tab\there"
 
 @dataclass(frozen=True)
 class Failure:
-    """Something that goes wrong, by a vendor that repeats the key; ``in_headers`` says whether in headers too."""
+    """Something that goes wrong, by a vendor that repeats the key.
+
+    Attributes:
+        name: What it is.
+        reply: Makes the answer, with the key in it.
+        in_headers: Whether the key is in headers too.
+        decoded: Whether the key is in what is taken for an answer, and so in the frames that decode it.
+    """
 
     name: str
     reply: Callable[[Vendor, str], Reply]
     in_headers: bool = False
+    decoded: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -61,10 +69,14 @@ def _error_in_stream(vendor: Vendor, key: str) -> Reply:
 FAILURES = (
     Failure("refused_key", _refused, in_headers=True),
     Failure("plain_error", lambda _, key: Reply(status=500, steps=[f"Authorization: Bearer {key}".encode()])),
-    Failure("no_answer", lambda _, key: _json(json.dumps({"you_sent": key, "type": key, "code": key}).encode())),
-    Failure("html", _html, in_headers=True),
-    Failure("cut_stream", _cut),
-    Failure("error_in_stream", _error_in_stream),
+    Failure(
+        "no_answer",
+        lambda _, key: _json(json.dumps({"you_sent": key, "type": key, "code": key}).encode()),
+        decoded=True,
+    ),
+    Failure("html", _html, in_headers=True, decoded=True),
+    Failure("cut_stream", _cut, decoded=True),
+    Failure("error_in_stream", _error_in_stream, decoded=True),
     Failure("reset", lambda _, key: Reply(framing="raw", end="reset")),
 )
 
@@ -101,8 +113,12 @@ class SecrecyLaws(Laws):
 
         async def law() -> None:
             with listening() as records, subject.session(script, api_key=canary.reveal()) as session:
-                for how in ("complete", "stream"):
-                    assert_kept(canary, await failure_of(session.backend, how), f"{failure}, {how}", told=True)
+                for how in _calls(subject):
+                    error = await failure_of(session.backend, how)
+                    assert_kept(canary, error, f"{failure}, {how}", decoded=failure.decoded)
+                if subject.spec.capabilities_of(subject.model).allows(Capability.HEALTH):
+                    found = repr(await session.backend.health())
+                    assert not canary.seen_in(found), f"{failure}: the key is in what health found: {found}"
                 await session.backend.aclose()
             # What a vendor says in headers, HTTP libraries log at DEBUG before a backend can see it.
             own = [record for record in records if not (failure.in_headers and of_library(record))]
@@ -146,6 +162,7 @@ class SecrecyLaws(Laws):
                 await session.backend.aclose()
                 assert session.server is not None
                 requests = session.server.requests
+            assert len(requests) >= 2, f"{len(requests)} requests were sent for two calls"
             for request in requests:
                 sent = request.headers.get(header, "").removeprefix("Bearer ")
                 assert sent == canary.reveal(), f"{request.method} {request.path} has not the key in {header}"
@@ -175,26 +192,35 @@ def _refusal(subject: Subject, canary: Canary, config: dict[str, Any]) -> Backba
     pytest.fail("a key that can stand in no header was taken; it must be an InvalidCredentialError at connect")
 
 
+def _calls(subject: Subject) -> tuple[str, ...]:
+    models = subject.spec.capabilities_of(subject.model).allows(Capability.LIST_MODELS)
+    return ("complete", "stream", "list_models") if models else ("complete", "stream")
+
+
 async def failure_of(backend: Backend, how: str) -> BackbayError:
     """Return what a call raises. Nothing in this frame may hold the key: the traceback begins here."""
+    found: object
     try:
         if how == "complete":
-            answer = await backend.complete("Say pong.")
+            found = await backend.complete("Say pong.")
+        elif how == "stream":
+            found = await backend.stream("Say pong.").collect()
         else:
-            answer = await backend.stream("Say pong.").collect()
+            found = await backend.list_models()
     except BackbayError as error:
         return error
-    pytest.fail(f"{how} gave the answer {answer.text!r}, where it must fail")
+    pytest.fail(f"{how} gave {found!r}, where it must fail")
 
 
-def assert_kept(canary: Canary, error: BackbayError, where: str, *, told: bool = False) -> None:
-    """Assert that the key is in no rendering of an error.
+def assert_kept(canary: Canary, error: BackbayError, where: str, *, decoded: bool = False) -> None:
+    """Assert that the key is in no rendering of an error, nor in the local variables that a traceback may show.
 
-    Local variables are looked at too, unless the vendor ``told`` the key: then they are in the frames that read it.
+    Of an answer that was ``decoded``, and has the key in it, the frames that decoded it have the bytes; there the
+    traceback is looked at without local variables.
     """
     shown = {"str": str(error), "repr": repr(error), "args": repr(error.args), "attributes": repr(vars(error))}
     shown["pickle"] = _pickled(error)
-    found = traceback.TracebackException.from_exception(error, capture_locals=not told)
+    found = traceback.TracebackException.from_exception(error, capture_locals=not decoded)
     shown["traceback"] = "".join(found.format())
     for what, text in shown.items():
         lines = [line for line in text.splitlines() if canary.seen_in(line)]

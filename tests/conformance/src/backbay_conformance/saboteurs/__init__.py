@@ -13,16 +13,18 @@ from backbay.backend import Backend
 from backbay.capabilities import Capabilities, Capability, Support
 from backbay.spec import BackendSpec
 
-from . import answers, drivers, engines, requests
+from ..vendor import Vendor
+from . import answers, drivers, engines, leaks, monotone, requests, signing, transports
 from .wire import Sabotaged
 
 _HTTP = Capabilities(dict.fromkeys(Capability, Support.FULL)).with_(
-    {"execute": "unsupported", "complete_raw": "unsupported"}
+    dict.fromkeys(("hosted_tools", "cache_control", "rerank", "count_tokens", "execute", "complete_raw"), "unsupported")
 )
 _ENGINE = Capabilities.of(
-    full="generate streaming system_prompt tools structured_output max_tokens usage list_models health temperature",
+    full="generate streaming system_prompt tools structured_output max_tokens stop usage list_models health "
+    "temperature",
     unsupported="parallel_tool_calls forced_tool_choice streamed_tool_calls json_mode image_input audio_input "
-    "file_input reasoning top_p stop seed embeddings execute complete_raw",
+    "file_input hosted_tools cache_control reasoning top_p seed embeddings rerank count_tokens execute complete_raw",
 )
 
 
@@ -44,14 +46,14 @@ def _http(*, codec: str | None = None, backend: str | None = None, capabilities:
     )
 
 
-def _engine(name: str) -> BackendSpec:
+def _engine(item: type[object], capabilities: Capabilities = _ENGINE) -> BackendSpec:
     return BackendSpec(
         name="saboteur",
         label="Saboteur",
         requires_credential=False,
         native=True,
-        capabilities=_ENGINE,
-        backend=f"{engines.__name__}:{name}",
+        capabilities=capabilities,
+        backend=f"{item.__module__}:{item.__name__}",
     )
 
 
@@ -61,7 +63,10 @@ HONEST = _http(codec=f"{Sabotaged.__module__}:Sabotaged")
 MODEST = _http(codec=f"{Sabotaged.__module__}:Sabotaged", capabilities=_LITTLE)
 """A twin that can do next to nothing, and says so: every law holds by refusal."""
 
-HONEST_ENGINE = _engine("HonestEngine")
+SIGNER = _http(codec=f"{signing.__name__}:HonestSigner")
+"""A twin on a wire whose vendor signs thinking."""
+
+HONEST_ENGINE = _engine(engines.HonestEngine)
 """The twin of the saboteurs in this process."""
 
 
@@ -73,11 +78,13 @@ class Saboteur:
         name: The name of its class.
         defect: What is wrong with it, in a sentence.
         spec: Its spec.
+        vendor: The emulator of its vendor, where that is not core's.
     """
 
     name: str
     defect: str
     spec: BackendSpec
+    vendor: type[Vendor] | None = None
 
 
 def _classes(module: ModuleType, kind: type[object]) -> list[type[object]]:
@@ -85,16 +92,27 @@ def _classes(module: ModuleType, kind: type[object]) -> list[type[object]]:
     return [item for item in found if item.__module__ == module.__name__]
 
 
+def _vendor(item: type[object]) -> type[Vendor] | None:
+    return signing.SigningVendor if issubclass(item, signing.HonestSigner) else None
+
+
 def _all() -> dict[str, Saboteur]:
     specs = {
         item: _http(codec=f"{module.__name__}:{item.__name__}")
-        for module in (answers, requests)
+        for module in (answers, requests, signing)
         for item in _classes(module, Sabotaged)
+        if item is not signing.HonestSigner
     }
-    specs |= {item: _http(backend=f"{drivers.__name__}:{item.__name__}") for item in _classes(drivers, Backend)}
-    specs |= {item: _engine(item.__name__) for item in _classes(engines, Backend) if item is not engines.HonestEngine}
+    specs |= {
+        item: _http(backend=f"{module.__name__}:{item.__name__}")
+        for module in (drivers, leaks, transports)
+        for item in _classes(module, Backend)
+    }
+    specs |= {item: _engine(item) for item in _classes(engines, Backend) if item is not engines.HonestEngine}
+    specs[monotone.SameWords] = _engine(monotone.SameWords, _HTTP)
+    specs[monotone.SameWordsOverHTTP] = _http(backend=f"{monotone.__name__}:SameWordsOverHTTP")
     return {
-        item.__name__: Saboteur(item.__name__, (item.__doc__ or "").splitlines()[0], spec)
+        item.__name__: Saboteur(item.__name__, (item.__doc__ or "").splitlines()[0], spec, _vendor(item))
         for item, spec in specs.items()
     }
 

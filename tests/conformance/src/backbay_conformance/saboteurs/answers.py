@@ -43,6 +43,20 @@ class InventsCachedTokens(Sabotaged):
         return (event,)
 
 
+class AddsUpUsage(Sabotaged):
+    """Adds up token counts that are sums already, as where they come with each chunk."""
+
+    _sum = 0
+
+    def event(self, event: Event) -> Iterable[Event]:
+        if isinstance(event, Started):
+            self._sum = 0
+        if isinstance(event, UsageSeen):
+            self._sum += event.usage.output or 0
+            return (UsageSeen(dataclasses.replace(event.usage, output=self._sum)),)
+        return (event,)
+
+
 class SwallowsStreamErrors(Sabotaged):
     """Ends a stream that failed as if it had finished."""
 

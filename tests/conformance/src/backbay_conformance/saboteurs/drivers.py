@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import threading
 import time
@@ -125,36 +124,6 @@ class IgnoresLimits(HTTPBackend):
             return await super()._whole(call)
         except (asyncio.CancelledError, LimitExceededError):
             return Response(text="")
-
-
-class ShowsTheKey(HTTPBackend):
-    """Has the key in its ``repr``."""
-
-    def __repr__(self) -> str:
-        key = self.settings.api_key.reveal() if self.settings.api_key else None
-        return f"ShowsTheKey(api_key={key!r})"
-
-
-class LogsTheKey(HTTPBackend):
-    """Writes the key into its log."""
-
-    async def _whole(self, call: Call) -> Response:
-        if self.settings.api_key:
-            logging.getLogger("backbay.saboteur").debug("calling with %s", self.settings.api_key.reveal())
-        return await super()._whole(call)
-
-
-class KeyInErrors(HTTPBackend):
-    """Has the key in the words of its errors."""
-
-    async def _whole(self, call: Call) -> Response:
-        try:
-            return await super()._whole(call)
-        except BackbayError as error:
-            if self.settings.api_key:
-                error.message = f"{error.message} (key {self.settings.api_key.reveal()})"
-                error.args = (error.message,)
-            raise
 
 
 class LetsErrorsOut(HTTPBackend):

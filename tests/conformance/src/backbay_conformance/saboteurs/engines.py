@@ -34,7 +34,7 @@ class HonestEngine(Backend):
             yield UsageSeen(Usage(input=9, output=4))
             yield Ended(Finish.TOOL_CALLS, "tool_calls")
             return
-        words = self._words(request)
+        words = _until(self._words(request), request.stop)
         limit = request.max_tokens or len(words)
         for word in words[:limit]:
             yield Text(word)
@@ -57,6 +57,21 @@ class HonestEngine(Backend):
 
     async def _aclose(self) -> None:
         self._over = True
+
+
+def _until(words: Sequence[str], stop: Sequence[str]) -> Sequence[str]:
+    """Return the words before the first stop sequence."""
+    text = "".join(words)
+    places = [text.index(one) for one in stop if one in text]
+    return [word for word in (text[: min(places)],) if word] if places else words
+
+
+class IgnoresStop(HonestEngine):
+    """Talks on where it was to stop."""
+
+    async def _answer(self, request: Request) -> AsyncIterator[Event]:
+        async for event in super()._answer(request.model_copy(update={"stop": ()})):
+            yield event
 
 
 class ForgetsToEnd(HonestEngine):

@@ -11,7 +11,7 @@ _BY_LAW = {
     "test_the_answer_is_the_canonical_one_or_the_request_is_refused": (
         "LosesUsage ZeroForUnknown InventsCachedTokens DropsMalformedCalls JoinsCalls OneCallOnly StripsText "
         "BreaksUnicodeLines ShowsThinking LosesThinking CallsLengthStop CallsToolsStop LosesTheVendorsWord "
-        "LosesTheRefusal ForgetsWhoAnswered"
+        "LosesTheRefusal ForgetsWhoAnswered SameWordsOverHTTP"
     ),
     "test_a_stream_keeps_the_grammar_and_folds_to_the_whole_answer": (
         "TwoFinals SharesIds EmptyDeltas StartsLate DifferentInOnePiece SaysMoreInStreams"
@@ -20,11 +20,23 @@ _BY_LAW = {
     "test_a_body_that_is_no_answer_is_a_decode_error": "TakesAnythingForAnAnswer LetsTheDecoderRaise",
     "test_an_error_event_inside_a_stream_raises_with_the_partial_answer": "SwallowsStreamErrors",
     "test_a_stream_that_is_cut_raises_with_what_came": "InventsTheFinish",
+    "test_however_the_bytes_come_the_answer_is_the_same": "ReadsOnePiece",
+    "test_a_body_that_does_not_come_whole_is_an_error": "IgnoresTheFraming",
+    "test_a_body_that_does_not_end_is_ended_by_the_limit": "WaitsInMidBody",
+    "test_bytes_after_an_answer_are_no_part_of_any": "KeepsStrayBytes",
     "test_an_error_status_is_one_typed_error_whatever_its_body": "LetsErrorsOut",
     "test_what_was_asked_stands_on_the_wire": (
         "DropsTools IgnoresToolChoice LosesTheSystemPrompt SystemAsUser LosesToolResults LastTurnOnly LosesImages "
         "LosesTheSchema LosesStop LosesMaxTokens NeverStreams"
     ),
+    "test_an_answer_goes_back_as_the_turn_that_it_was": "ThinkingAsText",
+    "test_a_signature_goes_back_byte_for_byte_where_the_vendor_wants_it": (
+        "LosesSignatures TidiesSignatures SaysSignatures"
+    ),
+    "test_what_another_vendor_signed_is_not_sent": "SendsForeignSignatures",
+    "test_system_messages_stand_where_they_stood_or_are_refused": "SystemFirst OneSystemMessage",
+    "test_media_are_sent_whole_and_in_order_or_refused": "KeepsOneImage ImagesLast",
+    "test_token_counts_are_read_in_every_dialect_of_the_wire": "AddsUpUsage",
     "test_an_extra_field_that_backbay_writes_is_refused": "LetsExtraOverride",
     "test_an_extra_field_reaches_the_wire": "IgnoresExtra",
     "test_a_temperature_of_zero_is_sent": "ZeroIsUnset",
@@ -40,8 +52,8 @@ _BY_LAW = {
     "test_twenty_calls_at_once_do_not_mix_their_answers": "KeepsTheAnswer",
     "test_two_event_loops_in_a_row_work": "BoundToOneLoop",
     "test_silence_is_ended_by_total_and_by_first_event": "IgnoresLimits",
-    "test_no_key_is_in_what_a_backend_shows_of_itself": "ShowsTheKey",
-    "test_no_key_is_in_an_error_or_a_log": "LogsTheKey KeyInErrors",
+    "test_no_key_is_in_what_a_backend_shows_of_itself": "ShowsTheKey PicklesTheKey",
+    "test_no_key_is_in_an_error_or_a_log": "LogsTheKey AttachesTheKeyToItsLog KeyInErrors KeyInFrames",
     "test_health_tells_a_server_that_is_there_from_one_that_is_not_well": "EverythingIsFine",
     "test_what_is_no_model_list_is_a_decode_error": "NoModelsIsNoError",
     "test_a_facet_works_if_it_is_declared_and_is_refused_if_not": "VectorsInAnyOrder DeclaresWhatItLacks ListsNothing",
@@ -51,8 +63,12 @@ _BY_LAW = {
     ),
     "test_a_tool_is_called_with_arguments_that_fit": "WrongToolArguments",
     "test_an_answer_of_a_schema_fits_it": "IgnoresTheSchema",
+    "test_a_stop_sequence_ends_an_answer_and_is_not_in_it": "IgnoresStop SameWords",
     "test_max_tokens_ends_an_answer_with_the_finish_length": "SaysStopAtTheLimit",
 }
 
 LAWS = {saboteur: law for law, saboteurs in _BY_LAW.items() for saboteur in saboteurs.split()}
 """The law that catches a saboteur, by the saboteur's name."""
+
+LEAST_BROKEN = {"SameWords": 9, "SameWordsOverHTTP": 51}
+"""How many laws the backend that always answers the same words breaks at least, in this process and over HTTP."""

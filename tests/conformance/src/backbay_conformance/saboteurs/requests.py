@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from backbay.http.codec import HTTPRequest
@@ -11,6 +12,7 @@ from backbay.request import Request
 from .wire import Sabotaged
 
 Body = dict[str, Any]
+Parts = list[dict[str, Any]]
 
 
 class DropsTools(Sabotaged):
@@ -136,7 +138,7 @@ class ChangesTheCallersRequest(Sabotaged):
 
     def encode(self, request: Request, *, stream: bool) -> HTTPRequest:
         encoded = super().encode(request, stream=stream)
-        for tool in request.tools:
+        for tool in request.own_tools:
             tool.parameters["additionalProperties"] = True
         request.extra["seen"] = True
         return encoded
@@ -150,6 +152,76 @@ class OwnModelAlways(Sabotaged):
     def body(self, body: Body, request: Request) -> Body:
         self._first = self._first or request.model
         return {**body, "model": self._first}
+
+
+class SystemFirst(Sabotaged):
+    """Moves all that the system says to the beginning."""
+
+    def body(self, body: Body, request: Request) -> Body:
+        return {**body, "messages": sorted(body["messages"], key=lambda message: message["role"] != "system")}
+
+
+class OneSystemMessage(Sabotaged):
+    """Sends the first system message alone."""
+
+    def body(self, body: Body, request: Request) -> Body:
+        kept, seen = [], False
+        for message in body["messages"]:
+            if message["role"] != "system" or not seen:
+                kept.append(message)
+            seen = seen or message["role"] == "system"
+        return {**body, "messages": kept}
+
+
+class KeepsOneImage(Sabotaged):
+    """Sends the first image of a turn alone."""
+
+    def body(self, body: Body, request: Request) -> Body:
+        return _with_parts(body, lambda parts: [part for part in parts if part in _texts(parts) + _images(parts)[:1]])
+
+
+class ImagesLast(Sabotaged):
+    """Sends the images of a turn after its text."""
+
+    def body(self, body: Body, request: Request) -> Body:
+        return _with_parts(body, lambda parts: _texts(parts) + _images(parts))
+
+
+class ThinkingAsText(Sabotaged):
+    """Sends what a model thought back as what it said."""
+
+    def body(self, body: Body, request: Request) -> Body:
+        said = []
+        for written, message in zip(body["messages"], request.messages, strict=True):
+            thought = "".join(part.text for part in message.parts() if part.type == "thinking")
+            said.append(written | ({"content": f"{thought}{written['content'] or ''}"} if thought else {}))
+        return {**body, "messages": said}
+
+
+class SendsForeignSignatures(Sabotaged):
+    """Sends to one vendor what another one signed."""
+
+    def body(self, body: Body, request: Request) -> Body:
+        said = []
+        for written, message in zip(body["messages"], request.messages, strict=True):
+            opaque = [part.opaque for part in message.parts() if part.type == "thinking" and part.opaque]
+            said.append(written | ({"reasoning_details": opaque} if opaque else {}))
+        return {**body, "messages": said}
+
+
+def _with_parts(body: Body, change: Callable[[Parts], Parts]) -> Body:
+    said = [
+        message | ({"content": change(message["content"])} if _parts(message) else {}) for message in body["messages"]
+    ]
+    return {**body, "messages": said}
+
+
+def _texts(parts: Parts) -> Parts:
+    return [part for part in parts if part["type"] == "text"]
+
+
+def _images(parts: Parts) -> Parts:
+    return [part for part in parts if part["type"] == "image_url"]
 
 
 def _without(fields: Body, name: str) -> Body:

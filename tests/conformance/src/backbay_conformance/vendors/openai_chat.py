@@ -1,6 +1,6 @@
 """The chat-completions wire, emulated.
 
-Source: the OpenAI API reference, and recorded traffic of OpenAI and llama.cpp.
+Source: the OpenAI API reference, and recorded traffic of OpenAI and those that speak the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from backbay import Finish
 from backbay.testing import Received, sse
 
 from ..scenarios import Answer, Call
-from ..vendor import ANSWER_ID, MODEL, Asked, Turn, Vendor
+from ..vendor import ANSWER_ID, MODEL, Asked, Dialect, Turn, Vendor
 
 WORDS = {
     Finish.STOP: "stop",
@@ -22,12 +22,26 @@ WORDS = {
     Finish.CONTENT_FILTER: "content_filter",
 }
 
+DIALECTS = (
+    Dialect("own_chunk"),
+    Dialect("finish_chunk"),
+    Dialect("every_chunk"),
+    Dialect("cache_hits"),
+    Dialect("totals_only", frozenset({"input", "output"})),
+    Dialect("null", frozenset()),
+    Dialect("absent", frozenset()),
+)
+"""How servers of this wire tell of usage in a stream (recorded): OpenAI in a chunk of its own after the finish reason;
+Mistral and Cerebras beside it; Databricks and Perplexity with each chunk, as it grows; DeepSeek beside the finish
+reason, and of its cache in fields of its own too. Some tell no details, some ``null``, some nothing."""
+
 
 class OpenAIChatVendor(Vendor):
     """Answers as OpenAI does: usage in a chunk of its own, ``content: null`` beside calls, ``[DONE]`` at the end."""
 
     wire = "openai_chat"
     refuses_in_a_field = True
+    dialects = DIALECTS
 
     @property
     def events_that_finish(self) -> int:
@@ -53,9 +67,7 @@ class OpenAIChatVendor(Vendor):
         """Return the chunks of the answer, and ``[DONE]``."""
         chunks = [_chunk(delta) for delta in self._deltas(answer)]
         chunks.append(_chunk({}, finish=self._word(answer)))
-        usage = _usage(answer) or {"usage": None}
-        chunks.append({"id": ANSWER_ID, "object": "chat.completion.chunk", "model": MODEL, "choices": [], **usage})
-        return [*(sse(chunk) for chunk in chunks), sse("[DONE]")]
+        return [*(sse(chunk) for chunk in _with_usage(chunks, answer)), sse("[DONE]")]
 
     def _deltas(self, answer: Answer) -> Iterator[Mapping[str, Any]]:
         yield {"role": "assistant", "content": None if answer.calls else "", "refusal": None}
@@ -122,14 +134,37 @@ def _chunk(delta: Mapping[str, Any], *, finish: str | None = None) -> dict[str, 
     return {**head, "choices": [choice], "usage": None}
 
 
+def _with_usage(chunks: list[dict[str, Any]], answer: Answer) -> list[dict[str, Any]]:
+    """Return the chunks of a stream with its usage where the dialect has it."""
+    usage = _usage(answer).get("usage")
+    match answer.dialect:
+        case None | "own_chunk" | "totals_only":
+            head = {"id": ANSWER_ID, "object": "chat.completion.chunk", "model": MODEL}
+            return [*chunks, {**head, "choices": [], "usage": usage}]
+        case "absent":
+            return [{name: value for name, value in chunk.items() if name != "usage"} for chunk in chunks]
+        case "every_chunk" if usage is not None:
+            last = len(chunks) - 1
+            growing = [min(number, usage["completion_tokens"]) for number in range(last)]
+            grown = [{**usage, "completion_tokens": number} for number in growing]
+            return [{**chunk, "usage": part} for chunk, part in zip(chunks, [*grown, usage], strict=True)]
+    return [*chunks[:-1], {**chunks[-1], "usage": usage}]
+
+
 def _usage(answer: Answer) -> dict[str, Any]:
-    if answer.usage is None:
+    if answer.usage is None or answer.dialect == "absent":
         return {}
+    if answer.dialect == "null":
+        return {"usage": None}
     prompt, completion = answer.usage
     usage: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": completion}
     usage["total_tokens"] = prompt + completion
+    if answer.dialect == "totals_only":
+        return {"usage": usage}
     if answer.cached is not None:
         usage["prompt_tokens_details"] = {"cached_tokens": answer.cached}
+    if answer.cached is not None and answer.dialect == "cache_hits":
+        usage |= {"prompt_cache_hit_tokens": answer.cached, "prompt_cache_miss_tokens": prompt - answer.cached}
     if answer.reasoning is not None:
         usage["completion_tokens_details"] = {"reasoning_tokens": answer.reasoning}
     return {"usage": usage}

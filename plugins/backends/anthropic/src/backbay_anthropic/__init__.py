@@ -1,0 +1,72 @@
+"""Anthropic over the messages wire, and any server that is told apart only by its base URL.
+
+Source of the facts: Anthropic's API reference and guides, its model list (recorded in August 2026), and recorded
+traffic; variables as Anthropic's Python SDK reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from backbay.capabilities import Capabilities
+from backbay.spec import BackendSpec
+
+MAX_TOKENS = 32000
+"""Tokens of an answer at most, where the caller does not say: the most that every model on the vendor's list takes."""
+
+THINKING = {
+    # From Claude 4.6 on models think as much as an effort says, and from 4.7 on they take no budget (model list).
+    "claude": "adaptive",
+    "claude-3": "budget",
+    "claude-haiku-4": "budget",
+    "claude-opus-4": "budget",
+    "claude-opus-4-6": "both",
+    "claude-opus-4-7": "adaptive",
+    "claude-opus-4-8": "adaptive",
+    "claude-sonnet-4": "budget",
+    "claude-sonnet-4-6": "both",
+}
+"""How models are asked to think, by the beginning of their names. What is no Claude gets a budget."""
+
+spec = BackendSpec(
+    name="anthropic",
+    label="Anthropic",
+    wires=("anthropic_messages",),
+    default_base_url="https://api.anthropic.com/v1",
+    base_url_env=("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"),
+    # The vendor's own clients are told the address without its version.
+    base_path="/v1",
+    credential_env=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+    auth_header="x-api-key",
+    embeddings_path=None,
+    backend="backbay_anthropic.backend:AnthropicBackend",
+    capabilities=Capabilities.of(
+        full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
+        "structured_output image_input file_input hosted_tools cache_control max_tokens stop usage list_models health "
+        "count_tokens",
+        # Models differ in how they are asked to think; the newest take no sampling parameters.
+        versioned="reasoning temperature top_p",
+        unsupported="audio_input json_mode seed embeddings rerank",
+        not_implemented="execute complete_raw",
+    ),
+    defaults={"max_tokens": MAX_TOKENS},
+    quirks={"thinking_by_model": THINKING, "close_schemas": True},
+    config={
+        "api_version": "'2023-06-01' (default) or '2026-10-21', which has no temperature, top_p and top_k",
+        "auth_header": "header of the key: 'x-api-key' or 'Authorization'; the version's own by default",
+        "system_anywhere": "whether a system message may stand within the conversation (Claude Opus 4.8 and later)",
+        "unsigned_thinking": "whether thinking is sent back that nobody signed, as local servers give it",
+    },
+)
+"""What this plugin registers."""
+
+
+def in_newer_version(older: BackendSpec) -> BackendSpec:
+    """Return a spec as it is in version 2026-10-21 of the API: no sampling parameters, and the key as a bearer's."""
+    capabilities = older.capabilities.with_({"temperature": "unsupported", "top_p": "unsupported"})
+    newer = replace(older, auth_header="Authorization", capabilities=capabilities)
+    return older if newer == older else newer
+
+
+newer_spec = in_newer_version(spec)
+"""What a backend declares that was connected with ``api_version="2026-10-21"``."""

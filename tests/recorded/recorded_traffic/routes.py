@@ -1,0 +1,96 @@
+"""Which backend, on which wire, reads which vendor's API of the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to read an API: the arguments of ``connect``."""
+
+    backend: str
+    wire: str | None = None
+    config: Mapping[str, object] = field(default_factory=dict)
+
+
+COMPATIBLE = Route("openai-compatible")
+
+ROUTES: Mapping[tuple[str, str], Route] = {
+    ("anthropic", "messages"): Route("anthropic"),
+    ("anthropic", "models"): Route("anthropic"),
+    ("anthropic", "count_tokens"): Route("anthropic"),
+    ("llamacpp", "chat"): Route("llamacpp"),
+    ("llamacpp", "models"): Route("llamacpp"),
+    ("llamacpp", "embeddings"): Route("llamacpp"),
+    ("openai", "chat"): Route("openai"),
+    ("openai", "embeddings"): Route("openai"),
+    ("openai", "models"): Route("openai"),
+    ("openai", "model_get"): Route("openai"),
+    ("openai", "responses"): Route("openai", "openai_responses"),
+    ("ai21", "chat"): COMPATIBLE,
+    ("alibaba", "chat"): COMPATIBLE,
+    ("anthropic", "chat"): COMPATIBLE,
+    ("avian", "chat"): COMPATIBLE,
+    ("azure", "chat"): COMPATIBLE,
+    ("bedrock", "chat"): COMPATIBLE,
+    ("cerebras", "chat"): COMPATIBLE,
+    ("cloudflare", "chat"): COMPATIBLE,
+    ("copilot", "chat"): COMPATIBLE,
+    ("copilot", "embeddings"): COMPATIBLE,
+    ("copilot", "models"): COMPATIBLE,
+    ("crusoe", "chat"): COMPATIBLE,
+    ("databricks", "chat"): COMPATIBLE,
+    ("deepseek", "chat"): COMPATIBLE,
+    ("deepseek", "models"): COMPATIBLE,
+    ("doubleword", "chat"): COMPATIBLE,
+    ("doubleword", "embeddings"): COMPATIBLE,
+    ("github-models", "chat"): COMPATIBLE,
+    ("google", "openai_compat_chat"): COMPATIBLE,
+    ("gpustack", "chat"): COMPATIBLE,
+    ("groq", "chat"): COMPATIBLE,
+    ("groq", "models"): COMPATIBLE,
+    ("heroku", "chat"): COMPATIBLE,
+    ("huggingface", "chat"): COMPATIBLE,
+    ("huggingface", "models"): COMPATIBLE,
+    ("llamacpp", "rerank"): COMPATIBLE,
+    ("lmstudio", "chat"): COMPATIBLE,
+    ("lmstudio", "models"): COMPATIBLE,
+    ("mistral", "chat"): COMPATIBLE,
+    ("mistral", "embeddings"): COMPATIBLE,
+    ("mistral", "models"): COMPATIBLE,
+    ("mistralrs", "chat"): COMPATIBLE,
+    ("ollama", "api_chat"): Route("ollama"),
+    ("ollama", "embed"): Route("ollama"),
+    ("ollama", "chat"): Route("ollama", "openai_chat"),
+    ("ollama", "embeddings"): Route("ollama", "openai_chat"),
+    ("openrouter", "chat"): COMPATIBLE,
+    ("openrouter", "embeddings"): COMPATIBLE,
+    ("openrouter", "models"): COMPATIBLE,
+    ("openrouter", "rerank"): COMPATIBLE,
+    ("perplexity", "chat"): COMPATIBLE,
+    ("perplexity", "embeddings"): Route("openai-compatible", config={"embeddings_format": "base64_int8"}),
+    ("perplexity", "models"): COMPATIBLE,
+    ("snowflake", "chat"): COMPATIBLE,
+    ("together", "chat"): COMPATIBLE,
+    ("venice", "chat"): COMPATIBLE,
+    ("venice", "embeddings"): COMPATIBLE,
+    ("venice", "models"): COMPATIBLE,
+    ("vllm", "chat"): COMPATIBLE,
+    ("vllm", "embeddings"): COMPATIBLE,
+    ("vllm", "models"): COMPATIBLE,
+    ("voyageai", "embeddings"): COMPATIBLE,
+    ("voyageai", "rerank"): COMPATIBLE,
+    ("writer", "chat_v1"): COMPATIBLE,
+    ("xai", "chat"): COMPATIBLE,
+    ("xai", "models"): COMPATIBLE,
+    ("zai", "chat"): COMPATIBLE,
+}
+"""By vendor and API."""
+
+DIFFERENCES: Mapping[str, str] = {}
+"""Exchanges whose facts differ from ours by design, each with the reason; the whole comparison is left out for them."""
+
+LEFT_OUT: Mapping[tuple[str, str], str] = {}
+"""APIs of the corpus that no backend reads, each with the reason."""
