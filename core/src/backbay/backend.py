@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar, Unpack, final
 from . import hooks
 from .attempt import Call
 from .capabilities import Capability
-from .check import apply_capabilities, check_messages
+from .check import OPTION_NEEDS, apply_capabilities, check_messages
 from .errors import BackbayError, ConfigurationError
 from .events import Event
 from .facets import Facets
@@ -48,7 +48,8 @@ class Backend(Facets):
         self.spec = spec
         self.model = model
         self.settings = settings or Settings()
-        self._defaults: dict[str, Any] = {**spec.defaults, **self.settings.defaults}
+        check_names(spec.defaults)
+        self._defaults: dict[str, Any] = dict(self.settings.defaults)
         check_names(self._defaults)
         self._closed = [False]
 
@@ -151,6 +152,8 @@ class Backend(Facets):
         self._check_open()
         try:
             merged = {**self._defaults, **{name: value for name, value in options.items() if value is not None}}
+            if self.spec.defaults:
+                merged = {**self._spec_defaults(merged.get("model") or self.model), **merged}
             request = build_request(messages, merged, limits=self.settings.limits, model=self.model)
             request = hooks.before_request(self, request)
             check_messages(request.messages)
@@ -167,6 +170,12 @@ class Backend(Facets):
             error.phase = error.phase or "prepare"
             raise
         return Call(self.id, request.model, request.limits, request=request, dropped=dropped)
+
+    def _spec_defaults(self, model: str | None) -> Mapping[str, Any]:
+        """Return the spec's own defaults, without those that the model, or the caller, says it lacks."""
+        known = self.capabilities(model)
+        lacked = [option for option, capability in OPTION_NEEDS.items() if not known.allows(capability)]
+        return {name: value for name, value in self.spec.defaults.items() if name not in lacked}
 
     def _listener(self, call: Call) -> Listener:
         if not hooks.anybody():

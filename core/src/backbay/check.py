@@ -16,6 +16,9 @@ HOSTED = "hosted tools"
 CACHE = "cache marks"
 """What is left out that is no option of its own, as ``Response.dropped`` names it."""
 
+OPTION_NEEDS = {name: Capability(name) for name in ("temperature", "top_p", "max_tokens", "seed", "reasoning", "stop")}
+"""What an option needs that has a capability of its own name."""
+
 _PART_NEEDS = {
     "image": Capability.IMAGE_INPUT,
     "audio": Capability.AUDIO_INPUT,
@@ -127,9 +130,9 @@ def _needed_by_options(request: Request) -> Iterator[tuple[str, Capability]]:
     if request.response_format is not None:
         schema = request.response_format.schema_ is not None
         yield "response_format", Capability.STRUCTURED_OUTPUT if schema else Capability.JSON_MODE
-    for option in ("temperature", "top_p", "max_tokens", "seed", "reasoning", "stop"):
+    for option, capability in OPTION_NEEDS.items():
         if getattr(request, option) not in (None, ()):
-            yield option, Capability(option)
+            yield option, capability
 
 
 def _marked(request: Request) -> bool:

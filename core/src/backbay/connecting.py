@@ -93,8 +93,8 @@ def build(
     is_http = spec.speaks_http
     if not is_http:
         _refuse_http_arguments(spec, base_url=base_url, wire=wire, transport=transport)
-    elif wire is not None:
-        spec = _on_wire(spec, wire)
+    elif wire is not None or spec.wires[0] in spec.per_wire:
+        spec = _on_wire(spec, wire or spec.wires[0])
     refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.arguments}, backend=spec.name)
     settings = Settings(
         api_key=_credential(spec, given),

@@ -15,7 +15,7 @@ from .messages import AnyTool, Frozen, HostedTool, Message, MessagesInput, Respo
 
 N = TypeVar("N", int, float)
 
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 OnUnsupported = Literal["error", "warn"]
 
 
@@ -89,7 +89,7 @@ class Request(Frozen):
                 raise ValueError(f"tool_choice {self.tool_choice!r} is none of auto, none, required or a given tool")
         elif self.tool_choice == "required" and not self.tools:
             raise ValueError("tool_choice is 'required' and there are no tools")
-        names = [tool.name for tool in self.tools]
+        names = [tool.name for tool in self.own_tools]
         if len(set(names)) != len(names):
             raise ValueError("two tools have one name")
         if isinstance(self.reasoning, int) and self.reasoning < 0:

@@ -199,7 +199,7 @@ class BackendSpec:
         return found
 
     def on_wire(self, wire: str) -> BackendSpec:
-        """Return this spec as it is on ``wire``, which then is its first, with ``per_wire`` filled in.
+        """Return this spec as it is on ``wire``, which then is its only one, with ``per_wire`` filled in.
 
         ``capabilities``, ``quirks``, ``own_quirks``, ``headers``, ``defaults`` and ``config`` of ``per_wire`` are laid
         over the spec's own, all else takes its place.
@@ -215,9 +215,7 @@ class BackendSpec:
                 changes[name] = {**getattr(self, name), **changes[name]}  # type: ignore[dict-item]
         if "capabilities" in changes:
             changes["capabilities"] = self.capabilities.with_(changes["capabilities"])  # type: ignore[arg-type]
-        others = tuple(other for other in self.wires if other != wire)
-        per_wire = {other: changed for other, changed in self.per_wire.items() if other != wire}
-        return replace(self, **changes, wires=(wire, *others), per_wire=per_wire)  # type: ignore[arg-type]
+        return replace(self, **changes, wires=(wire,), per_wire={})  # type: ignore[arg-type]
 
     def capabilities_of(self, model: str | None) -> Capabilities:
         """Return the capabilities with what is different about ``model``."""

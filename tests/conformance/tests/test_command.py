@@ -91,6 +91,8 @@ def test_json_is_the_report(conform):
         (["acme", "--law", "no such law"], "no law has 'no such law' in its name"),
         (["acme", "--model", "x"], "speaks HTTP"),
         (["acme", "--report", "x.txt"], "nothing ends with .txt"),
+        (["acme", "--wire", "acme_chat"], "does not speak the wire 'acme_chat'. It speaks openai_chat"),
+        (["acme", "--wire", "openai_chat", "--verdict", "x.json"], "a verdict is about the backend's first wire"),
     ],
 )
 def test_what_cannot_work_is_said_with_exit_code_2(conform, arguments, said):

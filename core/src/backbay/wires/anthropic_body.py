@@ -18,7 +18,14 @@ OWNED = frozenset("model messages system stream max_tokens tools tool_choice tem
 NEWER = "2026-10-21"
 """The version of the API that has no sampling parameters (Anthropic's release notes of that day)."""
 
-BUDGETS: Mapping[Effort, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576}
+BUDGETS: Mapping[Effort, int] = {
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16384,
+    "xhigh": 24576,
+    "max": 31999,
+}
 """Tokens of thinking for an effort, where a model knows budgets only. 1024 is the least that the vendor takes."""
 
 MAX_TOKENS = 4096

@@ -16,6 +16,8 @@ import typer
 
 from backbay import ConfigurationError
 
+from .provisional import OPTION
+
 _KEPT, _BROKEN, _USAGE = 0, 1, 2
 _SHOWN = 5
 _TESTS_FAILED, _INTERRUPTED, _NO_TESTS = 1, 2, 5  # pytest's exit codes
@@ -39,6 +41,12 @@ def conform(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="The model to ask, for a backend that runs in this process.")
     ] = None,
+    wire: Annotated[
+        str | None, typer.Option(metavar="WIRE", help="The wire to try, for a backend that speaks several.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Let provisional laws count now, and not with the next minor release.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
 ) -> None:
     """Try whether an installed backend keeps the contract: offline, without a key.
@@ -48,14 +56,16 @@ def conform(
     from .installed import class_of
 
     # What cannot work is said before anything runs.
-    class_of(name, model)
+    class_of(name, model, wire)
     _look_at("--report", report)
     _look_at("--verdict", verdict)
     if verdict is not None and verdict.suffix != ".json":
         raise ConfigurationError(f"--verdict {verdict}: what is written is JSON; give a path that ends with .json.")
     if verdict is not None and law is not None:
         raise ConfigurationError("--verdict and --law: a verdict is about every law. Leave one of them out.")
-    found = run(name, model=model, law=law)
+    if verdict is not None and wire is not None:
+        raise ConfigurationError("--verdict and --wire: a verdict is about the backend's first wire. Leave one out.")
+    found = run(name, model=model, law=law, wire=wire, strict=strict)
     if report is not None:
         _write(found, report)
     if verdict is not None and _exit_code(found) != _USAGE:
@@ -67,7 +77,9 @@ def conform(
     raise typer.Exit(_exit_code(found))
 
 
-def run(name: str, *, model: str | None = None, law: str | None = None) -> dict[str, Any]:
+def run(
+    name: str, *, model: str | None = None, law: str | None = None, wire: str | None = None, strict: bool = False
+) -> dict[str, Any]:
     """Run the suite in a process of its own, and return its report.
 
     Raises:
@@ -77,7 +89,8 @@ def run(name: str, *, model: str | None = None, law: str | None = None) -> dict[
         folder = Path(place)
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         (folder / _FILE).write_text(
-            f"from backbay_conformance.installed import class_of\n\nTestConformance = class_of({name!r}, {model!r})\n",
+            f"from backbay_conformance.installed import class_of\n\nTestConformance = class_of("
+            f"{name!r}, {model!r}, {wire!r})\n",
             encoding="utf-8",
         )
         written = folder / "report.json"
@@ -85,6 +98,8 @@ def run(name: str, *, model: str | None = None, law: str | None = None) -> dict[
         command += ["-c", str(folder / "pytest.ini"), "--backbay-report", str(written), str(folder / _FILE)]
         if law is not None:
             command.append(f"--backbay-law={law}")
+        if strict:
+            command.append(OPTION)
         # Options that a person has for another project mean nothing here.
         environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)

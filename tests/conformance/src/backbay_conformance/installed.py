@@ -11,24 +11,32 @@ from .subject import Engine
 from .suite import BackendConformance
 
 GROUP = "backbay.conformance"
-"""Entry-point group in which a plugin may name its class, under the name of its backend."""
+"""Entry-point group in which a plugin may name its class, under the name of its backend; for a wire of its own that is
+not its first, under ``name:wire``."""
 
 
-def class_of(name: str, model: str | None = None) -> type[BackendConformance]:
+def class_of(name: str, model: str | None = None, wire: str | None = None) -> type[BackendConformance]:
     """Return a class of a conformance test, ready to be collected.
 
     Args:
         name: An installed backend's name.
         model: The model to ask, for a backend that answers in this process; it takes the place of the class's own,
             and the prompts stay.
+        wire: The wire to try; ``None`` for the backend's first.
 
     Raises:
         RegistryError: The name leads to no usable plugin.
-        ConfigurationError: The backend runs in this process and there is no model; it does not and there is one; or
-            what its plugin ships is no class of a conformance test for it.
+        ConfigurationError: The backend runs in this process and there is no model; it does not and there is one; it
+            does not speak ``wire``; or what its plugin ships is no class of a conformance test for it.
     """
     spec = resolve(name)
-    shipped = _shipped(spec.name)
+    if wire is not None and wire not in spec.wires:
+        speaks = f"It speaks {', '.join(spec.wires)}." if spec.wires else "It runs in this process."
+        raise ConfigurationError(f"{spec.name} does not speak the wire {wire!r}.", backend=spec.name, hint=speaks)
+    other = wire is not None and wire != spec.wires[0]
+    shipped = _shipped(f"{spec.name}:{wire}" if other else spec.name, spec.name)
+    if wire is not None and other:
+        spec = spec.on_wire(wire)
     if model is not None and spec.speaks_http:
         raise ConfigurationError(
             f"{spec.name} speaks HTTP, and the suite answers in its place: it needs no model.", backend=spec.name
@@ -46,8 +54,8 @@ def class_of(name: str, model: str | None = None) -> type[BackendConformance]:
     return type("TestConformance", (shipped or BackendConformance,), settings)
 
 
-def _shipped(name: str) -> type[BackendConformance] | None:
-    found = tuple(entry_points(group=GROUP, name=name))
+def _shipped(entry: str, name: str) -> type[BackendConformance] | None:
+    found = tuple(entry_points(group=GROUP, name=entry))
     if not found:
         return None
     if len(found) > 1:

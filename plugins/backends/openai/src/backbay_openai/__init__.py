@@ -1,7 +1,7 @@
-"""OpenAI over the chat-completions wire, and any server that is told apart only by its base URL.
+"""OpenAI over the chat-completions and the responses wire, and any server that is told apart only by its base URL.
 
-Source of the facts: OpenAI's API reference and recorded traffic; headers and variables as OpenAI's Python SDK reads
-them.
+Source of the facts: OpenAI's API reference, as its Python SDK 3.52 has it, and recorded traffic; headers and variables
+as that SDK reads them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 from backbay.capabilities import Capabilities
 from backbay.spec import BackendSpec
 
+from .models import MODELS
+
 spec = BackendSpec(
     name="openai",
     label="OpenAI",
-    wires=("openai_chat",),
+    # Chat completions first: servers that are compatible with OpenAI have it, and only some have responses.
+    wires=("openai_chat", "openai_responses"),
     default_base_url="https://api.openai.com/v1",
     base_url_env=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
     credential_env=("OPENAI_API_KEY",),
@@ -20,19 +23,40 @@ spec = BackendSpec(
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
         "structured_output json_mode image_input max_tokens usage list_models health embeddings",
-        # Reasoning models refuse sampling parameters, others refuse an effort; sound and files go to some models only.
-        versioned="audio_input file_input reasoning temperature top_p stop seed",
-        # Prompts are cached without being asked for it; tools that OpenAI runs are on the responses wire.
-        unsupported="hosted_tools cache_control",
+        # Reasoning models refuse sampling parameters, others refuse an effort; sound and files go to some models only,
+        # and so do cache marks: to gpt-5.6 and later.
+        versioned="audio_input file_input cache_control reasoning temperature top_p stop seed",
+        # Tools that OpenAI runs are on the responses wire.
+        unsupported="hosted_tools count_tokens rerank",
         not_implemented="execute complete_raw",
     ),
+    models=MODELS,
+    quirks={"cache_marks": "prompt_cache_breakpoint"},
     # At OpenAI itself max_tokens is deprecated, and refused by reasoning models; compatible servers may know only it.
     own_quirks={"max_tokens_field": "max_completion_tokens", "strict_schema": True},
     config={
-        "max_tokens_field": "'max_tokens' or 'max_completion_tokens'",
+        "max_tokens_field": "'max_tokens' or 'max_completion_tokens' (chat completions only)",
         "strict_schema": "whether JSON Schemas are sent in strict mode",
-        "stream_usage": "whether streams ask for token counts",
-        "thinking_field": "field in which thinking is sent back, such as 'reasoning_content'",
+        "stream_usage": "whether streams ask for token counts (chat completions only)",
+        "thinking_field": "field in which thinking is sent back, such as 'reasoning_content' (chat completions only)",
+    },
+    per_wire={
+        "openai_responses": {
+            "capabilities": {
+                "hosted_tools": "versioned",
+                "count_tokens": "full",
+                "audio_input": "unsupported",
+                "stop": "unsupported",
+                "seed": "unsupported",
+            },
+            "quirks": {"encrypted_reasoning": True},
+            "config": {
+                "store": "whether OpenAI keeps answers, for previous_response_id; None leaves that to the server",
+                "encrypted_reasoning": "whether reasoning is asked for in a form that can be sent back",
+                "reasoning_summary": "'auto', 'concise' or 'detailed', to be told what a model thinks",
+                "system_role": "'system', 'developer' or 'instructions': how system messages are sent",
+            },
+        }
     },
 )
 """What this plugin registers."""

@@ -76,13 +76,22 @@ def _homes(spec: BackendSpec) -> Iterator[Home]:
     for entry in entry_points(group="backbay.backends"):
         # Only those that may be it are loaded: other plugins are none of this law's business.
         loaded = sys.modules.get(entry.module)
-        if entry.attr and loaded is not None and getattr(loaded, entry.attr, None) is spec:
+        if entry.attr and loaded is not None and _is_it(getattr(loaded, entry.attr, None), spec):
             yield Home(entry.module, entry.attr, entry.name)
     for name, module in sorted(sys.modules.items(), key=lambda item: (item[0].count("."), item[0])):
         if name != "__main__" and not _is_test(name):
             for attribute, value in list(getattr(module, "__dict__", {}).items()):
-                if value is spec:
+                if _is_it(value, spec):
                     yield Home(name, attribute, None)
+
+
+def _is_it(value: object, spec: BackendSpec) -> bool:
+    """Whether ``value`` is the spec, or the spec is what it becomes on one of its wires."""
+    if value is spec:
+        return True
+    if not isinstance(value, BackendSpec) or value.name != spec.name or not spec.wires:
+        return False
+    return spec.wires[0] in value.wires and value.on_wire(spec.wires[0]) == spec
 
 
 def _is_test(module: str) -> bool:

@@ -162,6 +162,7 @@ def _thought(answer: Answer) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def _message(answer: Answer) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     at = {"content_index": 0}
+    part: dict[str, Any]
     if answer.refusal:
         part = {"type": "refusal", "refusal": "".join(answer.refusal)}
         inner = _grown("refusal", answer.refusal, at, "refusal")
