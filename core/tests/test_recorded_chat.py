@@ -74,7 +74,7 @@ def assert_facts(response: Response, expected: dict[str, Any], exchange_id: str)
     assert_calls(response, expected["tool_calls"], exchange_id)
     assert ("logprobs" in response.details) == bool(expected.get("logprobs"))
     assert ("audio" in response.details) == bool(expected.get("audio"))
-    assert len(response.details.get("annotations", [])) == expected.get("citations", 0)  # type: ignore[arg-type]
+    assert len(response.details.get("citations", [])) == expected.get("citations", 0)  # type: ignore[arg-type]
 
 
 def assert_usage(response: Response, expected: dict[str, Any]) -> None:

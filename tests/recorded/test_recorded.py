@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from recorded_traffic.asking import open_backend, problems
 from recorded_traffic.corpus import Exchange, exchanges
-from recorded_traffic.replay import ReplayTransport, reply
+from recorded_traffic.replay import ReplayTransport, replies
 from recorded_traffic.routes import DIFFERENCES, ROUTES
 
 from backbay.testing import ScriptedServer
@@ -30,7 +30,7 @@ def exchange(request: pytest.FixtureRequest) -> Exchange:
 
 def test_an_exchange_over_a_socket_gives_its_facts(exchange: Exchange) -> None:
     route = ROUTES[exchange.vendor, exchange.api]
-    with ScriptedServer([reply(exchange, None if len(exchange.body) > LONG else 1000)]) as server:
+    with ScriptedServer(replies(exchange, None if len(exchange.body) > LONG else 1000)) as server:
         found = asyncio.run(problems(exchange, open_backend(route, server.url, None), stream=exchange.streamed))
     assert not found
 

@@ -99,6 +99,11 @@ def _as_part(value: object) -> Part:
         if isinstance(value, Part):
             return value
         raise TypeError(f"a {type(value).__name__} is no part of a message")
+    marked = value.get("cache_control")
+    if isinstance(marked, Mapping):
+        # The mark that Anthropic began, and gateways take on this wire's parts.
+        plain = {name: item for name, item in value.items() if name != "cache_control"}
+        return _as_part(plain).model_copy(update={"cache": "1h" if marked.get("ttl") == "1h" else "5m"})
     kind = value.get("type")
     if kind == "image_url":
         image = value["image_url"]
@@ -120,6 +125,8 @@ def _as_file(value: Mapping[str, Any]) -> FilePart:
         from ._images import split_data_url
 
         fields["media_type"], data = split_data_url(data)
+    if isinstance(data, str) and data.startswith(("http://", "https://")):
+        return FilePart(url=data, **fields)
     return FilePart(data=data, **fields)
 
 

@@ -135,7 +135,7 @@ ENGINE = "HERE = BackendSpec(name='here', backend='acme_package.module:Backend')
         ("spec = None", "*class TestAcme has no spec. Write spec = *"),
         ("spec = 'acme'", "*class TestAcme: spec is a str*"),
         ("spec = HERE", "*class TestAcme: here runs in this process; set engine = Engine(model=...).*"),
-        ("spec = ACME\nengine = Engine(model='x')", "*acme speaks HTTP, so that engine means nothing*"),
+        ("spec = ACME\nengine = Engine(model='x')", "*acme speaks HTTP; take engine away, or say which server*"),
         ("spec = BackendSpec(name='own', wires=('own_wire',))", "*the wire 'own_wire'*no emulator for*Vendor*"),
         ("spec = ACME\nvendor = int", "*vendor must be a subclass of backbay_conformance.Vendor*"),
         ("spec = ACME\nconfig = 3", "*config is a int*"),

@@ -29,9 +29,16 @@ def headers_of(exchange: Exchange) -> dict[str, str]:
     return {"content-type": _TYPES.get(exchange.framing, "application/json"), **kept}
 
 
-def reply(exchange: Exchange, size: int | None) -> Reply:
-    """Return the recorded response as a scripted server's reply."""
-    return Reply(status=exchange.status, headers=headers_of(exchange), steps=pieces(exchange.body, size))
+EMPTY_PAGE = b'{"data": [], "models": []}'
+"""What a model list gives for the page after the recorded one."""
+
+
+def replies(exchange: Exchange, size: int | None) -> list[Reply]:
+    """Return the recorded response as a scripted server's reply, and for a model list an empty page after it."""
+    recorded = Reply(status=exchange.status, headers=headers_of(exchange), steps=pieces(exchange.body, size))
+    if exchange.kind != "models":
+        return [recorded]
+    return [recorded, Reply(headers={"content-type": "application/json"}, steps=[EMPTY_PAGE])]
 
 
 class ReplayTransport:
@@ -45,6 +52,8 @@ class ReplayTransport:
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> _Response:
         """Note the request; return the recorded response."""
         self.sent.append((method, url, dict(headers), body))
+        if self.exchange.kind == "models" and len(self.sent) > 1:
+            return _Response(self.exchange, self.size, EMPTY_PAGE)
         return _Response(self.exchange, self.size)
 
     async def aclose(self) -> None:
@@ -53,10 +62,10 @@ class ReplayTransport:
 
 
 class _Response:
-    def __init__(self, exchange: Exchange, size: int | None) -> None:
+    def __init__(self, exchange: Exchange, size: int | None, body: bytes | None = None) -> None:
         self.status = exchange.status
         self.headers: Mapping[str, str] = headers_of(exchange)
-        self._pieces = pieces(exchange.body, size)
+        self._pieces = pieces(exchange.body if body is None else body, size)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:

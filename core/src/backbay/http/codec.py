@@ -36,11 +36,15 @@ class ErrorFacts:
         message: The vendor's words, or ``None`` if there are none to be found.
         code: The vendor's code or type, or ``None``.
         kind: The error class that the code means, or ``None`` to go by the HTTP status.
+        retry_after: Seconds that the body, and no header, asks to wait; ``None`` if it does not.
+        request_id: The vendor's id of the request, where the body, and no header, has it.
     """
 
     message: str | None = None
     code: str | None = None
     kind: type[ResponseError] | None = None
+    retry_after: float | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

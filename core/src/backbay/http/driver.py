@@ -64,6 +64,9 @@ class HTTPBackend(Backend):
         return self.spec.name if self._at_home and not self.spec.native else f"{self.spec.name}:{self.base_url}"
 
     _has_whole = True
+    # What a repr shows of an object that is not made yet, as a traceback with local variables may want it.
+    base_url = ""
+    _at_home = False
 
     def _stream(self, request: Request) -> AsyncIterator[Event]:
         return self._events(Call(self.id, request.model, NO_LIMITS, request=request))

@@ -136,11 +136,17 @@ def response_error(
         status=status,
         code=clean(facts.code, _CODE_CHARS) or None,
         retryable={"true": True, "false": False}.get(should_retry, retryable(status, kind)),
-        retry_after=retry_after(headers, time.time() if now is None else now),
-        request_id=next((found for name in _REQUEST_ID_HEADERS if (found := clean(headers.get(name), 200))), None),
+        retry_after=_first(retry_after(headers, time.time() if now is None else now), facts.retry_after),
+        request_id=next((found for name in _REQUEST_ID_HEADERS if (found := clean(headers.get(name), 200))), None)
+        or clean(facts.request_id, 200)
+        or None,
         body=clean(text, BODY_CHARS, one_line=False) or None,
         hint=_hint(status, kind, page=page, target=clean(headers.get("location"), 200)),
     )
+
+
+def _first(told: float | None, other: float | None) -> float | None:
+    return other if told is None else told
 
 
 def _clean(redact: Callable[[str], str], text: str | None, longest: int, *, one_line: bool = True) -> str:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InvalidRequestError, UnsupportedError
-from ..messages import (
-    AnyTool,
-    AudioPart,
-    FilePart,
-    HostedTool,
-    ImagePart,
-    Message,
-    Part,
-    ResponseFormat,
-    TextPart,
-    ToolCall,
-)
-from ..request import Request
+from ..errors import UnsupportedError
+from ..messages import AnyTool, HostedTool, ResponseFormat
+from ..request import Effort, Request
+from .chat_messages import Quirks, mark, message_of
 from .strict_schema import strict
 from .writing import refuse_owned
 
@@ -30,119 +19,97 @@ OWNED = frozenset(
 """Fields that Backbay writes. ``n`` is among them because one call has one answer."""
 
 
-def body_of(request: Request, quirks: Mapping[str, object], *, stream: bool) -> dict[str, Any]:
+def body_of(
+    request: Request, quirks: Mapping[str, object], *, stream: bool, backend: str | None = None
+) -> dict[str, Any]:
     """Return the body for ``request``, which stays as it is.
+
+    Args:
+        request: The request.
+        quirks: The wire's settings; those that are missing are as ``openai_chat`` says.
+        stream: Whether the answer is to be streamed.
+        backend: The name under which opaque data is ours, and goes back; ``None`` sends none.
 
     Raises:
         InvalidRequestError: A message has no place on this wire; names its index.
         OptionConflictError: ``extra`` names fields that are written here.
-        UnsupportedError: A reasoning budget in tokens was asked for; this wire knows efforts only.
+        UnsupportedError: An option has no place on this wire; the message says what has.
     """
-    refuse_owned(request.extra, OWNED)
+    reasoning = _reasoning(request.reasoning, str(quirks.get("reasoning", "effort")))
+    seed = str(quirks.get("seed_field", "seed"))
+    refuse_owned(request.extra, _owned(quirks) | {seed, *reasoning})
     body: dict[str, Any] = {} if request.model is None else {"model": request.model}
-    body["messages"] = [_message(message, index, quirks) for index, message in enumerate(request.messages)]
+    body["messages"] = [message_of(each, index, quirks, backend) for index, each in enumerate(request.messages)]
     body["stream"] = stream
     if stream and quirks.get("stream_usage", True):
         body["stream_options"] = {"include_usage": True}
-    body.update(_options(request, quirks))
-    body.update(request.extra)
-    return body
-
-
-def _options(request: Request, quirks: Mapping[str, object]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    options.update(_tool_options(request))
-    for name in ("temperature", "top_p", "seed"):
-        value = getattr(request, name)
-        if value is not None:
-            options[name] = value
+    body.update(_tool_options(request, quirks))
+    for name, field in (("temperature", "temperature"), ("top_p", "top_p"), ("seed", seed)):
+        if getattr(request, name) is not None:
+            body[field] = getattr(request, name)
     if request.max_tokens is not None:
-        options[str(quirks.get("max_tokens_field", "max_tokens"))] = request.max_tokens
+        body[str(quirks.get("max_tokens_field", "max_tokens"))] = request.max_tokens
     if request.stop:
-        options["stop"] = list(request.stop)
+        body["stop"] = list(request.stop)
     if request.response_format is not None:
-        options["response_format"] = _format(request.response_format, make_strict=bool(quirks.get("strict_schema")))
-    if isinstance(request.reasoning, int):
-        raise UnsupportedError("A reasoning budget in tokens has no place on this wire; give an effort such as 'low'.")
-    if request.reasoning is not None:
-        options["reasoning_effort"] = request.reasoning
-    return options
+        body["response_format"] = _format(request.response_format, make_strict=bool(quirks.get("strict_schema")))
+    return {**body, **reasoning, **request.extra}
 
 
-def _tool_options(request: Request) -> dict[str, Any]:
+def _owned(quirks: Quirks) -> frozenset[str]:
+    """Return the fields that ``extra`` may never name: an effort may be, where ``reasoning`` is written otherwise."""
+    plain = quirks.get("reasoning", "effort") == "effort"
+    return OWNED if plain else OWNED - {"reasoning_effort"}
+
+
+def _reasoning(asked: Effort | int | None, form: str) -> dict[str, Any]:
+    """Return the fields that ask for thinking, in the vendor's form.
+
+    Sources: OpenAI's reference (``reasoning_effort``); OpenRouter's guide to reasoning tokens, and recorded requests of
+    OpenRouter and Snowflake (``reasoning``); DeepSeek's and Z.ai's guides to the thinking mode (``thinking``, with an
+    effort beside it); Alibaba's guide to deep thinking (``enable_thinking``, ``thinking_budget``).
+    """
+    if asked is None:
+        return {}
+    if form == "object":
+        return {"reasoning": {"effort": asked} if isinstance(asked, str) else {"max_tokens": asked}}
+    if form == "enable_thinking":
+        return _switched(asked)
+    if isinstance(asked, int):
+        raise UnsupportedError(
+            "A reasoning budget in tokens has no place on this wire; give an effort such as 'low'.", code="reasoning"
+        )
+    if form == "effort":
+        return {"reasoning_effort": asked}
+    if asked == "none":
+        return {"thinking": {"type": "disabled"}}
+    return {"thinking": {"type": "enabled"}, "reasoning_effort": asked}
+
+
+def _switched(asked: Effort | int) -> dict[str, Any]:
+    if asked in ("none", 0):
+        return {"enable_thinking": False}
+    if isinstance(asked, int):
+        return {"enable_thinking": True, "thinking_budget": asked}
+    if asked == "medium":  # What reasoning=True means.
+        return {"enable_thinking": True}
+    raise UnsupportedError(
+        f"This vendor has no reasoning effort {asked!r}; give True, 'none', or a budget in tokens.", code="reasoning"
+    )
+
+
+def _tool_options(request: Request, quirks: Quirks) -> dict[str, Any]:
     if not request.tools:
         return {}
-    options: dict[str, Any] = {"tools": [_tool(tool) for tool in request.tools]}
+    options: dict[str, Any] = {"tools": [_tool(tool, quirks) for tool in request.tools]}
     if request.tool_choice is not None:
-        options["tool_choice"] = _choice(request.tool_choice)
+        options["tool_choice"] = _choice(request, quirks)
     if request.parallel_tool_calls is not None:
         options["parallel_tool_calls"] = request.parallel_tool_calls
     return options
 
 
-def _message(message: Message, index: int, quirks: Mapping[str, object]) -> dict[str, Any]:
-    written: dict[str, Any] = {"role": message.role}
-    if message.role == "assistant":
-        written.update(_assistant(message, index, quirks))
-    elif message.role == "tool":
-        if message.tool_call_id:
-            written["tool_call_id"] = message.tool_call_id
-        elif quirks.get("tool_call_id", True):
-            raise InvalidRequestError(f"messages[{index}]: a tool message needs tool_call_id on this wire.")
-        written["content"] = _content(message, index)
-    else:
-        written["content"] = _content(message, index)
-    if message.name is not None and message.role != "tool":
-        written["name"] = message.name
-    return written
-
-
-def _content(message: Message, index: int) -> str | list[dict[str, Any]]:
-    if isinstance(message.content, str) and not message.images:
-        return message.content
-    return [_part(part, index) for part in message.parts()]
-
-
-def _part(part: Part, index: int) -> dict[str, Any]:
-    match part:
-        case TextPart():
-            return {"type": "text", "text": part.text}
-        case ImagePart():
-            image = {"url": part.as_url} | ({"detail": part.detail} if part.detail else {})
-            return {"type": "image_url", "image_url": image}
-        case AudioPart():
-            return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
-        case FilePart(file_id=str(file_id)):
-            return {"type": "file", "file": {"file_id": file_id}}
-        case FilePart():
-            data = f"data:{part.media_type or 'application/pdf'};base64,{part.data}"
-            return {"type": "file", "file": {"filename": part.filename or "file", "file_data": data}}
-    raise InvalidRequestError(f"messages[{index}]: {part.type} parts can only stand with an assistant.")
-
-
-def _assistant(message: Message, index: int, quirks: Mapping[str, object]) -> dict[str, Any]:
-    for part in message.parts():
-        if part.type not in ("text", "thinking"):
-            raise InvalidRequestError(f"messages[{index}]: an assistant message cannot have {part.type} parts here.")
-    written: dict[str, Any] = {"content": message.text}
-    if message.tool_calls:
-        written["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
-        if not message.text:
-            written["content"] = None
-    field = quirks.get("thinking_field")
-    thinking = "".join(part.text for part in message.parts() if part.type == "thinking")
-    if field and thinking:
-        written[str(field)] = thinking
-    return written
-
-
-def _tool_call(call: ToolCall) -> dict[str, Any]:
-    # Malformed arguments go back as the model wrote them; none at all means an empty object.
-    arguments = call.raw_arguments or json.dumps(call.arguments or {}, ensure_ascii=False)
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
-
-
-def _tool(tool: AnyTool) -> dict[str, Any]:
+def _tool(tool: AnyTool, quirks: Quirks) -> dict[str, Any]:
     if isinstance(tool, HostedTool):
         return tool.definition
     function: dict[str, Any] = {"name": tool.name}
@@ -151,12 +118,21 @@ def _tool(tool: AnyTool) -> dict[str, Any]:
     function["parameters"] = tool.parameters
     if tool.strict is not None:
         function["strict"] = tool.strict
-    return {"type": "function", "function": function}
+    written = {"type": "function", "function": function}
+    return written | (mark(tool.cache, quirks) if tool.cache else {})
 
 
-def _choice(choice: str) -> str | dict[str, Any]:
-    if choice in ("auto", "none", "required"):
+def _choice(request: Request, quirks: Quirks) -> str | dict[str, Any]:
+    choice = request.tool_choice or "auto"
+    if choice == "required":
+        return str(quirks.get("required_choice", "required"))
+    if choice in ("auto", "none"):
         return choice
+    if choice in [tool.name for tool in request.hosted_tools]:
+        raise UnsupportedError(
+            f"The vendor's own tool {choice!r} cannot be forced on this wire; give tool_choice='required'.",
+            code="forced_tool_choice",
+        )
     return {"type": "function", "function": {"name": choice}}
 
 
@@ -164,6 +140,8 @@ def _format(form: ResponseFormat, *, make_strict: bool) -> dict[str, Any]:
     if form.schema_ is None:
         return {"type": "json_object"}
     schema: dict[str, Any] = {"name": form.name, "schema": form.schema_}
+    if form.description:
+        schema["description"] = form.description
     if form.strict is not None:
         schema["strict"] = form.strict
     elif make_strict:

@@ -1,6 +1,6 @@
 """Chunks of the chat-completions wire turned into events. A whole answer is read as one chunk, by the same code.
 
-Choice 0 is the answer. Reasoning is read from ``reasoning_content`` or ``reasoning``, whichever a server uses.
+Choice 0 is the answer; others are kept in the details.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from ..events import Ended, Event, Started, Text, Thinking, UsageSeen
 from ..http.errorbody import facts_of
 from ..http.statuses import response_error
 from ..response import Finish
+from .chat_details import USUAL, USUAL_CHOICE, Details
+from .chat_thoughts import ThinkTags, Thoughts
 from .lists import read_usage
 from .tool_deltas import ToolDeltas
 
@@ -22,21 +24,29 @@ FINISHES = {
     "eos": Finish.STOP,
     "eos_token": Finish.STOP,
     "stop_sequence": Finish.STOP,
+    "end_turn": Finish.STOP,  # Databricks and Snowflake pass on what Anthropic says
     "length": Finish.LENGTH,
     "max_tokens": Finish.LENGTH,
     "model_length": Finish.LENGTH,
+    "model_context_window_exceeded": Finish.LENGTH,  # Z.ai documents it
     "tool_calls": Finish.TOOL_CALLS,
+    "tool_use": Finish.TOOL_CALLS,
     "function_call": Finish.TOOL_CALLS,
     "content_filter": Finish.CONTENT_FILTER,
+    "sensitive": Finish.CONTENT_FILTER,  # Z.ai documents it
+    "refusal": Finish.CONTENT_FILTER,
 }
-"""Finish reasons by the vendor's word; any other is ``OTHER``. Source: OpenAI's reference, and recorded traffic."""
-
-_THINKING = ("reasoning_content", "reasoning")
-_KEPT = ("service_tier", "system_fingerprint", "timings", "prompt_filter_results", "citations")
+"""Finish reasons by the vendor's word, in lower case; any other is ``OTHER``. Source: OpenAI's reference, and recorded
+traffic, where nothing else is said."""
 
 
 class ChunkReader:
     """Reads the chunks of one answer, each a decoded JSON object.
+
+    Args:
+        backend: The name under which data that must go back is kept; ``None`` keeps none.
+        whole: Whether the one chunk is a whole answer.
+        thinking_tags: Whether ``<think>`` at the beginning of the text begins thinking.
 
     Attributes:
         failure: What went wrong; the events that were returned came before it.
@@ -46,23 +56,29 @@ class ChunkReader:
     __slots__ = (
         "_calls",
         "_details",
-        "_logprobs",
+        "_model",
         "_raw_finish",
         "_refusal",
         "_started",
+        "_tags",
+        "_thoughts",
         "_usage",
+        "_whole",
         "failure",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, backend: str | None = None, *, whole: bool = False, thinking_tags: bool = False) -> None:
         self.failure: BackbayError | None = None
         self._started = False
-        self._calls = ToolDeltas()
+        self._whole = whole
+        self._model: str | None = None
+        self._calls = ToolDeltas(backend)
+        self._thoughts = Thoughts(backend)
+        self._tags = ThinkTags() if thinking_tags else None
+        self._details = Details()
         self._usage: object = None
         self._raw_finish: str | None = None
         self._refusal: list[str] = []
-        self._details: dict[str, Any] = {}
-        self._logprobs: list[Any] = []
 
     @property
     def finished(self) -> bool:
@@ -78,15 +94,21 @@ class ChunkReader:
             self.failure = DecodeError(f"A chunk of the answer is a JSON {type(chunk).__name__}, not an object.")
             return ()
         events: list[Event] = []
-        if not self._started:
+        first = not self._started
+        if first:
             self._start(chunk, events)
         choices = chunk.get("choices")
-        if isinstance(choices, list):
-            for choice in choices:
-                if isinstance(choice, dict) and not choice.get("index"):
-                    self._read_choice(choice, events)
-        if chunk.get("usage") is not None or self._raw_finish is not None:
-            self._read_rest(chunk, events)
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                self._read_choice(choice, events)
+        usage = chunk.get("usage") or ("x_groq" in chunk and _nested_usage(chunk))
+        if usage and usage != self._usage:
+            self._usage = usage
+            counted = read_usage(usage)
+            if counted is not None:
+                events.append(UsageSeen(counted))
+        if first or self._raw_finish is not None or not chunk.keys() <= USUAL:
+            self._details.read_chunk(chunk)
         if chunk.get("error"):
             self._fail(chunk)
         # Usage may come before anything else; then it is too late for Started, which must be first.
@@ -95,69 +117,89 @@ class ChunkReader:
 
     def end(self) -> Sequence[Event]:
         """Take the end of the answer; return its last events, ``Ended`` among them."""
-        events: list[Event] = list(self._calls.end())
+        events: list[Event] = [] if self._tags is None else list(self._tags.end())
+        events += self._thoughts.flush()
+        events += self._calls.end()
         if self._calls.nameless:
             self.failure = DecodeError("A tool call of the answer has no name.")
             return events
-        if self._logprobs:
-            self._details["logprobs"] = {"content": self._logprobs}
         refusal = "".join(self._refusal) or None
-        events.append(Ended(self._finish(refusal), self._raw_finish, refusal, self._details or None))
+        events.append(Ended(self._finish(refusal), self._raw_finish, refusal, self._details.whole()))
         return events
 
     def _start(self, chunk: dict[str, Any], events: list[Event]) -> None:
-        # Azure's first chunk has empty strings here and no choices; wait for one that says something.
-        model, answer_id = chunk.get("model"), chunk.get("id")
-        if model or answer_id or chunk.get("choices"):
+        # The first chunk of Azure and Copilot has an empty id and no choices (recorded); wait for one that says more.
+        answer_id = chunk.get("id")
+        self._model = _word(chunk.get("model")) or self._model
+        if answer_id or chunk.get("choices"):
             self._started = True
             self._calls.name_answer(answer_id if isinstance(answer_id, str) else "")
-            self._keep(chunk)
-            events.append(Started(_word(model), _word(answer_id)))
+            events.append(Started(self._model, _word(answer_id)))
 
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
+        if choice.get("index"):
+            self._details.read_other(choice)
+            return
         delta = choice.get("delta")
         if isinstance(delta, dict):
-            for name in _THINKING:
-                thought = delta.get(name)
-                if thought and isinstance(thought, str):
-                    events.append(Thinking(thought))
-                    break
             content = delta.get("content")
-            if content:
-                self._read_content(content, events)
-            if len(delta) > 1 or not content:
+            more = len(delta) > 1 or not content
+            if more:
+                events += self._thoughts.read(delta, whole=self._whole)
+            if content or (content == 0 and content is not False):
+                if self._thoughts.kept:
+                    events += self._thoughts.flush()
+                if self._tags is None and type(content) is str:
+                    events.append(Text(content))
+                else:
+                    self._read_content(content, events)
+            if more:
                 self._read_delta(delta, events)
         if choice.get("finish_reason"):
             self._raw_finish = str(choice["finish_reason"])
-        if choice.get("logprobs"):
-            self._read_logprobs(choice["logprobs"])
+        if choice.get("logprobs") or not choice.keys() <= USUAL_CHOICE:
+            self._details.read_choice(choice)
 
     def _read_content(self, content: object, events: list[Event]) -> None:
         if isinstance(content, str):
-            events.append(Text(content))
-        elif isinstance(content, list):
+            self._read_text(content, events)
+        elif isinstance(content, list) and all(
+            isinstance(part, dict) and ("type" in part or "text" in part) for part in content
+        ):
             for part in content:
                 self._read_part(part, events)
         else:
-            self.failure = DecodeError(f"The content of the answer is a JSON {type(content).__name__}.")
+            # Structured output that comes as JSON and not as a text of it (Cloudflare, recorded).
+            self._read_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), events)
 
-    def _read_part(self, part: object, events: list[Event]) -> None:
+    def _read_text(self, text: str, events: list[Event]) -> None:
+        if self._tags is None:
+            events.append(Text(text))
+        else:
+            events += self._tags.read(text)
+
+    def _read_part(self, part: dict[str, Any], events: list[Event]) -> None:
         """Read a part of a content list: text, or thinking that is itself a list of texts (Mistral, recorded)."""
-        if not isinstance(part, dict):
-            self.failure = DecodeError("A part of the answer's content is no object.")
-            return
         inner = part.get("thinking")
         if isinstance(inner, list):
             pieces = [piece.get("text") for piece in inner if isinstance(piece, dict)]
             events.extend(Thinking(str(text)) for text in pieces if text)
         elif isinstance(inner, str) and inner:
             events.append(Thinking(inner))
-        elif isinstance(part.get("text"), str) and part["text"]:
-            events.append(Text(part["text"]))
+        elif isinstance(part.get("text"), str):
+            if part["text"]:
+                self._read_text(part["text"], events)
+        elif part.get("type") == "refusal":
+            self._refusal.append(str(part.get("refusal") or ""))
+        elif part.get("type") == "reference":
+            self._details.add("citations", part)
+        elif part.get("type") == "image_url":
+            self._details.add("images", part)
 
     def _read_delta(self, delta: dict[str, Any], events: list[Event]) -> None:
         calls = delta.get("tool_calls")
-        if isinstance(calls, list):
+        if isinstance(calls, list) and calls:
+            events += self._thoughts.flush()
             for call in calls:
                 if isinstance(call, dict):
                     events.extend(self._calls.add(call))
@@ -166,44 +208,16 @@ class ChunkReader:
             events.extend(self._calls.add({"index": 0, "function": delta["function_call"]}))
         if delta.get("refusal"):
             self._refusal.append(str(delta["refusal"]))
-        if isinstance(delta.get("annotations"), list):
-            self._details.setdefault("annotations", []).extend(delta["annotations"])
-        if isinstance(delta.get("audio"), dict) and delta["audio"].get("id"):
-            self._details.setdefault("audio", {}).update(delta["audio"])
-        elif isinstance(delta.get("audio"), dict):
-            self._extend_audio(delta["audio"])
-
-    def _extend_audio(self, audio: dict[str, Any]) -> None:
-        kept = self._details.setdefault("audio", {})
-        for name, value in audio.items():
-            joined = name in ("data", "transcript") and isinstance(kept.get(name), str)
-            kept[name] = kept[name] + value if joined and isinstance(value, str) else value
-
-    def _read_logprobs(self, logprobs: object) -> None:
-        content = logprobs.get("content") if isinstance(logprobs, dict) else None
-        if isinstance(content, list):
-            self._logprobs += content
-
-    def _read_rest(self, chunk: dict[str, Any], events: list[Event]) -> None:
-        usage = chunk.get("usage")
-        if usage and usage != self._usage:
-            self._usage = usage
-            counted = read_usage(usage)
-            if counted is not None:
-                events.append(UsageSeen(counted))
-        self._keep(chunk)
-
-    def _keep(self, chunk: dict[str, Any]) -> None:
-        for name in _KEPT:
-            if chunk.get(name):
-                self._details[name] = chunk[name]
+        self._details.read_delta(delta)
 
     def _finish(self, refusal: str | None) -> Finish:
-        finish = FINISHES.get(self._raw_finish or "", Finish.OTHER)
+        finish = FINISHES.get((self._raw_finish or "").lower(), Finish.OTHER)
         if finish is Finish.STOP and refusal:
             return Finish.CONTENT_FILTER
-        # With a forced tool, servers say "stop" beside the call (OpenAI, recorded).
-        return Finish.TOOL_CALLS if finish is Finish.STOP and self._calls else finish
+        # With a forced tool, servers say "stop" beside the call (OpenAI, recorded); Snowflake says nothing (recorded).
+        if self._calls and (finish is Finish.STOP or self._raw_finish is None):
+            return Finish.TOOL_CALLS
+        return finish
 
     def _fail(self, chunk: dict[str, Any]) -> None:
         error = {"error": chunk["error"]}
@@ -211,21 +225,10 @@ class ChunkReader:
         self.failure = response_error(200, {}, body, facts_of(error, in_band=True), redact=str)
 
 
-def whole_to_chunk(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return a whole answer as the one chunk that would carry it."""
-    choices = raw.get("choices")
-    if not isinstance(choices, list):
-        return raw
-    first = [{**choice, "delta": _whole_delta(choice.get("message"))} for choice in choices if isinstance(choice, dict)]
-    return {**raw, "choices": first}
-
-
-def _whole_delta(message: object) -> object:
-    if not isinstance(message, dict) or not isinstance(message.get("tool_calls"), list):
-        return message
-    # In a whole answer each entry is a call of its own, whatever index it may claim.
-    calls = [{**call, "index": number} for number, call in enumerate(message["tool_calls"]) if isinstance(call, dict)]
-    return {**message, "tool_calls": calls}
+def _nested_usage(chunk: dict[str, Any]) -> object:
+    """Return the usage that Groq's streams have in an object of its own (recorded)."""
+    extra = chunk.get("x_groq")
+    return extra.get("usage") if isinstance(extra, dict) else None
 
 
 def _word(value: object) -> str | None:

@@ -6,14 +6,33 @@ import base64
 import binascii
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import DecodeError
 from ..response import Embeddings, ModelInfo, Ranked, Ranking, Usage
 from .reading import excerpt, load, load_object
 
-_CONTEXT = ("context_length", "max_model_len", "context_window", "max_context_length")
-_OUTPUT = ("max_output_tokens", "max_completion_tokens")
+_WINDOWS = (
+    # OpenRouter, Together, Groq, Venice; vLLM and SGLang; Groq; Mistral and LM Studio.
+    "context_length max_model_len context_window max_context_length",
+    "meta.n_ctx meta.n_ctx_train",  # llama.cpp: what one slot has now, and what the model was made for
+    "capabilities.limits.max_context_window_tokens",  # GitHub Copilot
+    "model_spec.availableContextTokens",  # Venice
+    "limits.max_context_length limits.max_input_tokens",  # Cerebras and GitHub Models document these
+    "max_input_tokens",  # LiteLLM's proxy documents it
+    "metadata.context_length",  # DeepInfra documents it
+)
+_OUTPUTS = (
+    "max_output_tokens max_completion_tokens max_output_length",  # many; Groq has the second and the third
+    "top_provider.max_completion_tokens",  # OpenRouter
+    "capabilities.limits.max_output_tokens",  # GitHub Copilot
+    "model_spec.maxCompletionTokens",  # Venice
+    "limits.max_completion_tokens limits.max_output_tokens",  # Cerebras and GitHub Models document these
+    "metadata.max_tokens",  # DeepInfra documents it
+)
+"""Where servers say a model's window, and how long an answer may be: paths into its entry, the first that is there
+counts. Recorded, where nothing else is said."""
 
 
 def read_models(body: bytes, *, native: bool) -> Sequence[ModelInfo]:
@@ -35,33 +54,47 @@ def _is_model(item: object) -> bool:
 
 
 def _model(item: dict[str, Any], *, native: bool) -> ModelInfo:
-    # llama.cpp: meta.n_ctx is what one slot has now, meta.n_ctx_train what the model was made for.
-    # Source: llama.cpp server, GET /v1/models (recorded).
-    meta = item.get("meta") if isinstance(item.get("meta"), dict) else {}
-    window = _first_count(item, _CONTEXT) or _first_count(meta or {}, ("n_ctx", "n_ctx_train"))
-    label = item.get("display_name") or item.get("name")
+    label = item.get("display_name") or item.get("name") or _at(item, "model_spec.name")
     owner = item.get("owned_by")
     return ModelInfo(
         id=item["id"],
         label=label if isinstance(label, str) else None,
-        context_window=window,
-        max_output_tokens=_first_count(item, _OUTPUT),
+        context_window=_first_count(item, _WINDOWS) or _widest(item.get("providers")),
+        max_output_tokens=_first_count(item, _OUTPUTS),
         owned_by=owner if isinstance(owner, str) and owner else None,
         native=native,
         raw=item,
     )
 
 
-def _first_count(item: Mapping[str, object], names: Sequence[str]) -> int | None:
-    for name in names:
-        value = item.get(name)
+def _first_count(item: Mapping[str, object], paths: Sequence[str]) -> int | None:
+    for path in " ".join(paths).split():
+        value = _at(item, path)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     return None
 
 
-def read_embeddings(body: bytes, count: int) -> Embeddings:
+def _at(item: object, path: str) -> object:
+    for name in path.split("."):
+        item = item.get(name) if isinstance(item, Mapping) else None
+    return item
+
+
+def _widest(providers: object) -> int | None:
+    """Return the largest window of several servers behind one model (Hugging Face's router, recorded)."""
+    listed = providers if isinstance(providers, list) else []
+    found = [_first_count(each, _WINDOWS) for each in listed if isinstance(each, dict)]
+    return max((window for window in found if window), default=None)
+
+
+def read_embeddings(body: bytes, count: int, *, packed: str = "f") -> Embeddings:
     """Return the vectors of an embeddings body, in the order of the inputs.
+
+    Args:
+        body: The body.
+        count: How many inputs there were.
+        packed: What a vector in base64 is made of: ``"f"``, 32-bit floats, little-endian; ``"b"``, signed bytes.
 
     Raises:
         DecodeError: It has not ``count`` vectors, or one is neither floats nor base64 of them.
@@ -73,17 +106,17 @@ def read_embeddings(body: bytes, count: int) -> Embeddings:
     ordered = sorted(data, key=lambda item: item["index"] if isinstance(item.get("index"), int) else 0)
     model = found.get("model")
     return Embeddings(
-        vectors=[_vector(item.get("embedding"), body) for item in ordered],
+        vectors=[_vector(item.get("embedding"), body, packed) for item in ordered],
         model=model if isinstance(model, str) and model else None,
         usage=read_usage(found.get("usage")),
     )
 
 
-def _vector(value: object, body: bytes) -> list[float]:
+def _vector(value: object, body: bytes, packed: str) -> list[float]:
     if isinstance(value, str):
         try:
-            packed = base64.b64decode(value, validate=True)
-            return list(struct.unpack(f"<{len(packed) // 4}f", packed))
+            data = base64.b64decode(value, validate=True)
+            return [float(x) for x in struct.unpack(f"<{len(data) // struct.calcsize(packed)}{packed}", data)]
         except (binascii.Error, struct.error):
             value = None
     if isinstance(value, list) and all(isinstance(x, int | float) for x in value):
@@ -92,22 +125,40 @@ def _vector(value: object, body: bytes) -> list[float]:
 
 
 def read_usage(value: object) -> Usage | None:
-    """Return OpenAI's usage object as ``Usage``; ``None`` if it has no count. Missing counts stay ``None``."""
+    """Return a usage object of this wire as ``Usage``; ``None`` if it has no count. Missing counts stay ``None``.
+
+    Reasoning that a vendor counts beside the output (xAI, recorded: the total is the sum of all three) is added to it.
+    """
     if not isinstance(value, dict) or not value:
         return None
     prompt, completion = value.get("prompt_tokens_details"), value.get("completion_tokens_details")
     prompt = prompt if isinstance(prompt, dict) else {}
     completion = completion if isinstance(completion, dict) else {}
+    cached = _count(prompt.get("cached_tokens"))
+    if cached is None:
+        # DeepSeek's own field, and Together's and Moonshot's. Servers that do not count write 0 into the second.
+        cached = _count(value.get("prompt_cache_hit_tokens"))
+        cached = (_count(value.get("cached_tokens")) or None) if cached is None else cached
     usage = Usage(
-        input=_count(value.get("prompt_tokens")),
-        output=_count(value.get("completion_tokens")),
-        cached=_count(prompt.get("cached_tokens")),
+        input=_count(value.get("prompt_tokens", value.get("input_tokens"))),
+        output=_count(value.get("completion_tokens", value.get("output_tokens"))),
+        cached=cached,
         cache_written=_count(prompt.get("cache_write_tokens")),
         reasoning=_count(completion.get("reasoning_tokens")),
         raw=value,
     )
+    if usage.output is not None and usage.reasoning and _apart(usage, _count(value.get("total_tokens"))):
+        usage = replace(usage, output=usage.output + usage.reasoning)
     known = (usage.input, usage.output, usage.cached, usage.cache_written, usage.reasoning)
     return None if all(item is None for item in known) else usage
+
+
+def _apart(usage: Usage, total: int | None) -> bool:
+    """Whether reasoning is counted beside the output: the total says so, or it is more than the output."""
+    said, thought = usage.output or 0, usage.reasoning or 0
+    if total is None or usage.input is None:
+        return thought > said
+    return total == usage.input + said + thought
 
 
 def _count(value: object) -> int | None:

@@ -1,18 +1,36 @@
 """The chat-completions wire: OpenAI's ``/chat/completions`` and the many servers that speak the same.
 
-Source: the OpenAI API reference, and recorded traffic of OpenAI and llama.cpp.
+Source: the OpenAI API reference, and recorded traffic of OpenAI and some thirty others.
 
-Quirks, for ``BackendSpec.quirks``:
+Quirks, for ``BackendSpec.quirks``. Each is recorded at the vendors named, or else in their reference:
+    cache_marks: The field that cache marks become: ``"cache_control"`` (OpenRouter), ``"prompt_cache_breakpoint"``
+        (OpenAI), or ``None`` (default), which refuses them.
+    chat_path: Path of the call, relative to the base URL; default ``"chat/completions"``. Writer has ``"chat"``.
+    embeddings_format: What ``encoding_format`` asks for: ``"float"`` (default), ``"base64"`` (Voyage takes no other),
+        ``"base64_int8"`` (Perplexity: signed bytes, given as whole floats), or ``None`` to leave it out.
+    file_urls: Whether a file may be a URL (OpenRouter); default false.
     max_tokens_field: ``"max_tokens"`` (default) or ``"max_completion_tokens"``.
+    reasoning: How thinking is asked for. ``"effort"`` (default): ``reasoning_effort``. ``"object"``: ``reasoning`` with
+        an effort or a budget (OpenRouter, Snowflake). ``"thinking"``: ``thinking`` with a type, and an effort beside it
+        (DeepSeek, Z.ai). ``"enable_thinking"``: a switch and a budget (Alibaba).
+    required_choice: ``"required"`` (default) or ``"any"`` (Mistral).
+    seed_field: ``"seed"`` (default) or ``"random_seed"`` (Mistral).
     strict_schema: Make JSON Schemas fit OpenAI's strict mode and ask for it; default false.
     stream_usage: Ask for usage in streams; default true.
-    thinking_field: The field in which an assistant's thinking is sent back, or ``None`` (default) to leave it out.
+    thinking_field: The field in which an assistant's thinking is sent back as text. ``None`` (default) sends back only
+        what the vendor itself marked for it (``reasoning_details``, ``thinking_blocks``).
+    thinking_parts: Whether an assistant's thinking goes back as parts of its content (Mistral); default false.
+    thinking_tags: Whether ``<think>`` at the beginning of an answer's text begins thinking; default false: it is text.
     tool_call_id: Whether a tool's turn must say which call it answers; default true.
+    tool_images: Whether a tool's result may have images (llama.cpp); default false.
+    tool_name: Whether a tool's turn has the tool's name (Cerebras, OpenRouter, xAI take it); default false.
+    top_n_field: ``"top_n"`` (default) or ``"top_k"`` (Voyage): how many results a ranking is to have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import DecodeError
 from ..http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
@@ -22,7 +40,7 @@ from ..response import Embeddings, ModelInfo, Ranking
 from ..spec import BackendSpec
 from . import lists
 from .chat_body import OWNED, body_of
-from .chat_chunks import ChunkReader, whole_to_chunk
+from .chat_chunks import ChunkReader
 from .quirks import Quirks, checked
 from .reading import excerpt, load_object
 from .streaming import AnswerDecoder, decode_stream, is_stream, with_partial
@@ -32,11 +50,23 @@ __all__ = ["ChunkReader", "OpenAIChat", "body_of"]
 
 
 QUIRKS: Quirks = {
+    "cache_marks": (None, "cache_control", "prompt_cache_breakpoint"),
+    "chat_path": ("chat/completions", str),
+    "embeddings_format": ("float", "base64", "base64_int8", None),
+    "file_urls": (False, True),
     "max_tokens_field": ("max_tokens", "max_completion_tokens"),
+    "reasoning": ("effort", "object", "thinking", "enable_thinking"),
+    "required_choice": ("required", "any"),
+    "seed_field": ("seed", "random_seed"),
     "strict_schema": (False, True),
     "stream_usage": (True, False),
     "thinking_field": (None, str),
+    "thinking_parts": (False, True),
+    "thinking_tags": (False, True),
     "tool_call_id": (True, False),
+    "tool_images": (False, True),
+    "tool_name": (False, True),
+    "top_n_field": ("top_n", "top_k"),
 }
 
 
@@ -44,6 +74,7 @@ class OpenAIChat(Codec):
     """The codec of this wire."""
 
     def __init__(self, spec: BackendSpec, quirks: Mapping[str, object]) -> None:
+        self._name = spec.name
         self._native = spec.native
         self._embeddings_path = spec.embeddings_path or "embeddings"
         self._rerank_path = spec.rerank_path or "rerank"
@@ -51,15 +82,16 @@ class OpenAIChat(Codec):
 
     def encode(self, request: Request, *, stream: bool) -> HTTPRequest:
         """Return the POST to ``chat/completions``."""
-        return HTTPRequest("POST", "chat/completions", to_bytes(body_of(request, self._quirks, stream=stream)))
+        body = body_of(request, self._quirks, stream=stream, backend=self._name)
+        return HTTPRequest("POST", str(self._quirks["chat_path"]), to_bytes(body))
 
     def decode(self, body: bytes) -> Decoded:
         """Return the answer in a body that was not streamed, or was all the same."""
         if is_stream(body):
             return decode_stream(self.decoder(), body)
         raw = load_object(body, "a chat completion")
-        reader = ChunkReader()
-        events = list(reader.read(whole_to_chunk(raw)))
+        reader = self._reader(whole=True)
+        events = list(reader.read(_whole_to_chunk(raw)))
         if reader.failure is not None:
             raise with_partial(reader.failure, events)
         if not isinstance(raw.get("choices"), list) or not raw["choices"]:
@@ -71,7 +103,10 @@ class OpenAIChat(Codec):
 
     def decoder(self) -> AnswerDecoder:
         """Return a decoder for one stream of server-sent events."""
-        return AnswerDecoder(ChunkReader(), self.decode)
+        return AnswerDecoder(self._reader(whole=False), self.decode)
+
+    def _reader(self, *, whole: bool) -> ChunkReader:
+        return ChunkReader(self._name, whole=whole, thinking_tags=bool(self._quirks["thinking_tags"]))
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says."""
@@ -82,27 +117,48 @@ class OpenAIChat(Codec):
         return lists.read_models(body, native=self._native)
 
     def encode_embeddings(self, model: str, inputs: Sequence[str], extra: Mapping[str, object]) -> HTTPRequest:
-        """Return the POST for embeddings of ``inputs``, as floats."""
+        """Return the POST for embeddings of ``inputs``."""
         refuse_owned(extra, ("model", "input", "encoding_format"))
-        body = {"model": model, "input": list(inputs), "encoding_format": "float", **extra}
+        form = self._quirks["embeddings_format"]
+        asked = {} if form is None else {"encoding_format": form}
+        body = {"model": model, "input": list(inputs), **asked, **extra}
         return HTTPRequest("POST", self._embeddings_path, to_bytes(body))
 
     def decode_embeddings(self, body: bytes, count: int) -> Embeddings:
         """Return the vectors of an embeddings body."""
-        return lists.read_embeddings(body, count)
+        packed = "b" if self._quirks["embeddings_format"] == "base64_int8" else "f"
+        return lists.read_embeddings(body, count, packed=packed)
 
     def encode_rerank(
         self, model: str, query: str, documents: Sequence[str], top_n: int | None, extra: Mapping[str, object]
     ) -> HTTPRequest:
         """Return the POST that ranks, in the form that Cohere began and most servers of this wire have."""
-        refuse_owned(extra, ("model", "query", "documents", "top_n"))
-        limit = {} if top_n is None else {"top_n": top_n}
+        limit_field = str(self._quirks["top_n_field"])
+        refuse_owned(extra, ("model", "query", "documents", limit_field))
+        limit = {} if top_n is None else {limit_field: top_n}
         body = {"model": model, "query": query, "documents": list(documents), **limit, **extra}
         return HTTPRequest("POST", self._rerank_path, to_bytes(body))
 
     def decode_rerank(self, body: bytes, count: int) -> Ranking:
         """Return the ranking in a rerank body."""
         return lists.read_ranking(body, count)
+
+
+def _whole_to_chunk(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a whole answer as the one chunk that would carry it."""
+    choices = raw.get("choices")
+    if not isinstance(choices, list):
+        return raw
+    first = [{**choice, "delta": _whole_delta(choice.get("message"))} for choice in choices if isinstance(choice, dict)]
+    return {**raw, "choices": first}
+
+
+def _whole_delta(message: object) -> object:
+    if not isinstance(message, dict) or not isinstance(message.get("tool_calls"), list):
+        return message
+    # In a whole answer each entry is a call of its own, whatever index it may claim.
+    calls = [{**call, "index": number} for number, call in enumerate(message["tool_calls"]) if isinstance(call, dict)]
+    return {**message, "tool_calls": calls}
 
 
 OWNED_FIELDS = OWNED

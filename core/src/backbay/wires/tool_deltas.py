@@ -15,7 +15,7 @@ from ..events import ToolDelta
 
 
 class _Call:
-    __slots__ = ("closed", "fragments", "name", "number", "sent", "synthetic", "vendor_id")
+    __slots__ = ("fragments", "name", "number", "opaque", "sent", "synthetic", "vendor_id")
 
     def __init__(self, number: int, vendor_id: str) -> None:
         self.number = number
@@ -23,16 +23,21 @@ class _Call:
         self.synthetic = not vendor_id
         self.name = ""
         self.fragments: list[str] = []
+        self.opaque: dict[str, Any] | None = None
         self.sent = False
-        self.closed = False
 
 
 class ToolDeltas:
-    """Assembles the calls of one answer."""
+    """Assembles the calls of one answer.
 
-    __slots__ = ("_answer_id", "_calls", "_current", "_last")
+    Args:
+        backend: The name under which a call's opaque data is kept; ``None`` keeps none.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_answer_id", "_backend", "_calls", "_current", "_last")
+
+    def __init__(self, backend: str | None = None) -> None:
+        self._backend = backend
         self._calls: list[_Call] = []
         self._current: dict[int, _Call] = {}
         self._last: _Call | None = None
@@ -57,10 +62,14 @@ class ToolDeltas:
             self._last = call
         if name and not call.sent and name != call.name:
             call.name += name
+        if self._backend is not None and isinstance(delta.get("extra_content"), dict):
+            # Gemini's signature of a call, on Google's OpenAI-compatible endpoint. Source: Google's guide to thought
+            # signatures.
+            call.opaque = {self._backend: {"extra_content": delta["extra_content"]}}
         if fragment:
             call.fragments.append(fragment)
-            if call.name:
-                yield self._send(call, fragment)
+        if call.name and (fragment or (call.sent and call.opaque)):
+            yield self._send(call, fragment)
 
     def end(self) -> Iterator[ToolDelta]:
         """Yield the calls that are still held back."""
@@ -126,7 +135,8 @@ class ToolDeltas:
         if not call.sent:
             call.sent = True
             fragment = "".join(call.fragments)
-        return ToolDelta(call.number, call.vendor_id, call.name, fragment)
+        opaque, call.opaque = call.opaque, None
+        return ToolDelta(call.number, call.vendor_id, call.name, fragment, opaque)
 
     def _made_id(self, number: int) -> str:
         # Made from the answer's id, so that the same answer always gives the same ids and two answers do not share one.

@@ -70,8 +70,8 @@ def of_law(node: pytest.Class, kind: type[Laws], name: str, items: list[Any]) ->
 
 
 def applies(kind: type[Laws], items: list[Any]) -> bool:
-    """Whether a law is there for a kind of backend: ``wire`` is for those on HTTP, ``engine`` for the others."""
-    other = "engine" if kind.spec.speaks_http else "wire"
+    """Whether a law is there for a class: ``wire`` where the suite answers, ``engine`` where something else does."""
+    other = "engine" if kind.spec.speaks_http and kind.engine is None else "wire"
     return not any(item.get_closest_marker(other) for item in items)
 
 
@@ -97,8 +97,11 @@ def _kinds(kind: type[Laws], where: str) -> Iterator[tuple[str, str]]:
         yield "config", f"{where}: config is a {type(config).__name__}. Make it a dict of arguments of connect."
     elif engine is not None and not isinstance(engine, Engine):
         yield "engine", f"{where}: engine is a {type(engine).__name__}. Write engine = Engine(model=...)."
-    elif engine is not None and kind.spec.speaks_http:
-        yield "engine", f"{where}: {kind.spec.name} speaks HTTP, so that engine means nothing. Remove the line."
+    elif engine is not None and engine.base_url is not None and not kind.spec.speaks_http:
+        yield "engine", f"{where}: {kind.spec.name} runs in this process, so that base_url means nothing. Remove it."
+    elif engine is not None and kind.spec.speaks_http and (name := _of_wires(vendor, exchanges)):
+        said = f"{where}: engine names a server that answers, so that {name} means nothing."
+        yield name, f"{said} Remove one of the two lines."
     elif exchanges is not None and not isinstance(exchanges, str | Path):
         said = f"{where}: exchanges is a {type(exchanges).__name__}."
         yield "exchanges", f'{said} Name a folder: exchanges = Path(__file__).parent / "exchanges".'

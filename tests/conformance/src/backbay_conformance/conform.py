@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from backbay import ConfigurationError
+from backbay import ConfigurationError, resolve
 
 from .provisional import OPTION
 
@@ -39,10 +39,17 @@ def conform(
         str | None, typer.Option(metavar="SUBSTRING", help="Try only laws whose name has this in it.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The model to ask, for a backend that runs in this process.")
+        str | None,
+        typer.Option(metavar="NAME", help="The model to ask, for a backend that runs in this process, or with --live."),
     ] = None,
     wire: Annotated[
         str | None, typer.Option(metavar="WIRE", help="The wire to try, for a backend that speaks several.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Let a server that runs answer; a vendor may ask money for it.")
+    ] = False,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where that server is, if not at the backend's own address.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Let provisional laws count now, and not with the next minor release.")
@@ -51,12 +58,15 @@ def conform(
 ) -> None:
     """Try whether an installed backend keeps the contract: offline, without a key.
 
+    With --live a server that runs is asked, with the key that connect would find; the laws about bytes are left out.
+
     The exit code is 0 if every law is kept, 1 if one is broken, and 2 if the suite could not run.
     """
     from .installed import class_of
 
     # What cannot work is said before anything runs.
-    class_of(name, model, wire)
+    address = _address(name, wire, base_url, live=live)
+    class_of(name, model, wire, address)
     _look_at("--report", report)
     _look_at("--verdict", verdict)
     if verdict is not None and verdict.suffix != ".json":
@@ -65,7 +75,9 @@ def conform(
         raise ConfigurationError("--verdict and --law: a verdict is about every law. Leave one of them out.")
     if verdict is not None and wire is not None:
         raise ConfigurationError("--verdict and --wire: a verdict is about the backend's first wire. Leave one out.")
-    found = run(name, model=model, law=law, wire=wire, strict=strict)
+    if verdict is not None and live:
+        raise ConfigurationError("--verdict and --live: a verdict is about what every law says. Leave one of them out.")
+    found = run(name, model=model, law=law, wire=wire, strict=strict, base_url=address)
     if report is not None:
         _write(found, report)
     if verdict is not None and _exit_code(found) != _USAGE:
@@ -78,7 +90,13 @@ def conform(
 
 
 def run(
-    name: str, *, model: str | None = None, law: str | None = None, wire: str | None = None, strict: bool = False
+    name: str,
+    *,
+    model: str | None = None,
+    law: str | None = None,
+    wire: str | None = None,
+    strict: bool = False,
+    base_url: str | None = None,
 ) -> dict[str, Any]:
     """Run the suite in a process of its own, and return its report.
 
@@ -90,7 +108,7 @@ def run(
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         (folder / _FILE).write_text(
             f"from backbay_conformance.installed import class_of\n\nTestConformance = class_of("
-            f"{name!r}, {model!r}, {wire!r})\n",
+            f"{name!r}, {model!r}, {wire!r}, {base_url!r})\n",
             encoding="utf-8",
         )
         written = folder / "report.json"
@@ -112,6 +130,24 @@ def run(
             )
         found: dict[str, Any] = jsonlib.loads(written.read_text(encoding="utf-8"))
         return found
+
+
+def _address(name: str, wire: str | None, base_url: str | None, *, live: bool) -> str | None:
+    """Return where the server is that answers, or ``None`` if the suite does."""
+    if not live:
+        if base_url is not None:
+            raise ConfigurationError("--base-url is the address of a server that runs: give --live as well.")
+        return None
+    spec = resolve(name)
+    if not spec.speaks_http:
+        raise ConfigurationError(f"{spec.name} runs in this process: there is no server to try.", backend=spec.name)
+    own = (spec.on_wire(wire) if wire in spec.wires else spec).default_base_url
+    address = base_url or own
+    if address is None or "{" in address:
+        raise ConfigurationError(
+            f"{spec.name} has no address of its own.", backend=spec.name, hint="Give --base-url URL."
+        )
+    return address
 
 
 def _write(found: Mapping[str, Any], path: Path) -> None:

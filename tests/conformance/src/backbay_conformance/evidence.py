@@ -34,6 +34,8 @@ class Witness(Subject):
         """Give a session, as ``Subject`` does, and remember it."""
         with super().session(script, **config) as session:
             self.keys |= {str(value) for name, value in config.items() if name == "api_key" and isinstance(value, str)}
+            if self.engine is not None and (key := session.backend.settings.api_key) is not None:
+                self.keys.add(key.reveal())  # a person's own, for a server that runs
             self.sessions.append(session)
             yield session
 

@@ -32,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of laws, and look whether the report can be written."""
-    config.addinivalue_line("markers", "wire: a law about bytes, for backends that speak HTTP")
-    config.addinivalue_line("markers", "engine: a law for backends in this process")
+    config.addinivalue_line("markers", "wire: a law about bytes, where the suite answers in a vendor's place")
+    config.addinivalue_line("markers", "engine: a law for backends in this process, and servers that run")
     config.addinivalue_line("markers", "proves(*capabilities): capabilities that a law is about, for the report")
     path = config.getoption(_OPTION)
     if path is not None and not hasattr(config, "workerinput"):  # under xdist, the controller writes

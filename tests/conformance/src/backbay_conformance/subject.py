@@ -1,4 +1,4 @@
-"""The backend under test, and how the suite gets at it: through a loopback vendor, or in this process."""
+"""The backend under test, and how the suite gets at it: through a loopback vendor, in this process, or at a server."""
 
 from __future__ import annotations
 
@@ -27,30 +27,42 @@ KEY = "bb-conformance-Zx81q7Lw0mTt"
 """The key that the suite gives. It must never be seen anywhere but in the header of a request."""
 
 
+_WHICH_SERVER = "take engine away, or say which server answers: Engine(model=..., base_url=...)."
+
 Script = Answer | Reply | list[Reply] | Callable[[Received], Reply]
 """What answers a session: a canonical answer, in the form that is asked for; or replies, as they are."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """How to ask a backend that answers in this process, and so cannot give canonical answers.
+    """How to ask what has a model behind it, and so cannot give canonical answers.
+
+    That is a backend in this process; or, for one that speaks HTTP, a server that really runs: then the laws about
+    bytes are left out, and those about engines are tried.
 
     Attributes:
         model: The model to ask.
         prompts: A prompt by scenario, where the scenario's own would not do.
-        config: Further arguments of ``connect``.
+        config: Further arguments of ``connect``, such as ``api_key``.
         long_prompt: A prompt and options whose answer takes long enough to be stopped.
+        base_url: The address of the server; ``None`` for a backend in this process.
     """
 
     model: str
     prompts: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     long_prompt: tuple[str, Mapping[str, Any]] = ("Tell me a long story.", {})
+    base_url: str | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All arguments of ``connect`` besides the model."""
+        return {**self.config} if self.base_url is None else {**self.config, "base_url": self.base_url}
 
 
 @dataclass(frozen=True)
 class Session:
-    """A backend, and the server that it talks to (``None`` for a backend in this process)."""
+    """A backend, and the suite's server that it talks to (``None`` where an engine answers)."""
 
     backend: Backend
     server: ScriptedServer | None
@@ -63,7 +75,7 @@ class Subject:
         spec: The plugin's spec.
         vendor: The emulator of its wire; ``None`` takes the suite's for the spec's first wire.
         exchanges: A folder of recorded exchanges, in place of an emulator.
-        engine: How to ask a backend in this process; wanted for those, and refused for others.
+        engine: How to ask a backend in this process; wanted for those. For others a server that runs, with its address.
         config: Further arguments of ``connect``.
 
     Attributes:
@@ -89,9 +101,13 @@ class Subject:
         self.engine = engine
         self.config = dict(config or {})
         self.problems: list[str] = []
-        self.vendor = _vendor(spec, vendor, exchanges, self.problems, where) if spec.speaks_http else None
+        self.vendor = (
+            _vendor(spec, vendor, exchanges, self.problems, where) if engine is None and spec.speaks_http else None
+        )
         if not spec.speaks_http and engine is None:
             raise SetUpError(f"{where}: {spec.name} runs in this process; set engine = Engine(model=...).")
+        if spec.speaks_http and engine is not None and engine.base_url is None:
+            raise SetUpError(f"{where}: {spec.name} speaks HTTP; {_WHICH_SERVER}")
 
     @property
     def model(self) -> str:
@@ -101,11 +117,12 @@ class Subject:
     @contextlib.contextmanager
     def session(self, script: Script, **config: Any) -> Iterator[Session]:
         """Give a backend that is answered by ``script``. Retries are off unless ``config`` says otherwise."""
-        settings = {"retries": 0, **self.config, **config}
         if self.engine is not None:
-            backend = build(self.spec, self.model, **{**settings, **self.engine.config})
+            asked = {"retries": 0, **self.config, **self.engine.settings, **config}
+            backend = build(self.spec, self.model, **asked)
             yield Session(backend, None)
             return
+        settings = {"retries": 0, **self.config, **config}
         with ScheduledServer(_kept_up(self._script(script))) as server:
             settings.setdefault("api_key", KEY)
             settings.setdefault("base_url", server.url)

@@ -24,11 +24,12 @@ class Reader:
     """How requests of a wire are read.
 
     Attributes:
-        read: Returns the call for a request's body, or ``None`` for a request that no call can give.
+        read: Returns the call for a request's body, or ``None`` for a request that no call can give. Its second
+            argument is the backend's name, under which opaque data of messages stands.
         plain: Returns a body with what two spellings have in common written in one of them, to be compared.
     """
 
-    read: Callable[[JSON], Call | None]
+    read: Callable[[JSON, str], Call | None]
     plain: Callable[[JSON], JSON]
 
 

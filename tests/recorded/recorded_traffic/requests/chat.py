@@ -24,7 +24,7 @@ _OPTIONS = {
 _WRITTEN = ("model", "messages", "stream", "stream_options")
 
 
-def read(body: JSON) -> Call | None:
+def read(body: JSON, backend: str) -> Call | None:
     """Return the call; ``None`` for several answers at once, which one call of ours does not give."""
     if body.get("n") not in (None, 1) or not isinstance(body.get("messages"), list):
         return None
@@ -35,15 +35,23 @@ def read(body: JSON) -> Call | None:
     known = {*_OPTIONS, *_WRITTEN, "n"}
     extra = {name: value for name, value in body.items() if name not in known and value is not None}
     options |= {"model": body.get("model"), "extra": extra} if extra else {"model": body.get("model")}
-    return Call([_message(message) for message in body["messages"]], options, body.get("stream") is True)
+    return Call([_message(message, backend) for message in body["messages"]], options, body.get("stream") is True)
 
 
 _ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
-def _message(message: Any) -> Any:
-    """Return a message without the fields that say nothing."""
-    return {name: value for name, value in message.items() if value is not None} | {"role": message["role"]}
+def _message(message: Any, backend: str) -> Any:
+    """Return a message without the fields that say nothing, and its vendor's data as opaque data of its thinking."""
+    found = {name: value for name, value in message.items() if value is not None} | {"role": message["role"]}
+    details = found.pop("reasoning_details", None)
+    if details:
+        thought = found.pop("reasoning", "")
+        thinking = {"type": "thinking", "text": thought, "opaque": {backend: {"reasoning_details": details}}}
+        content = found.get("content") or []
+        said = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        found["content"] = [thinking, *said]
+    return found
 
 
 def plain(body: JSON) -> JSON:
@@ -57,6 +65,10 @@ def plain(body: JSON) -> JSON:
         found["stop"] = [found["stop"]]
     if found.get("response_format") == {"type": "text"}:
         del found["response_format"]
+    schema = found.get("response_format", {}).get("json_schema")
+    if schema and not schema.get("description", "absent"):
+        kept = {name: value for name, value in schema.items() if name != "description"}
+        found["response_format"] = {"type": "json_schema", "json_schema": kept}
     if not found.get("tools"):
         found = {name: value for name, value in found.items() if name not in _ABOUT_TOOLS}
     else:
@@ -86,7 +98,15 @@ def _plain_message(message: JSON) -> JSON:
         found["tool_calls"] = [_plain_call(call) for call in found["tool_calls"]]
     if found["role"] == "tool":
         found.pop("name", None)
+    if isinstance(found.get("content"), list):
+        found["content"] = [_plain_part(part) for part in found["content"]]
     return found
+
+
+def _plain_part(part: JSON) -> JSON:
+    if part.get("type") == "image_url" and isinstance(part["image_url"], str):
+        return {**part, "image_url": {"url": part["image_url"]}}
+    return part
 
 
 def _plain_call(call: JSON) -> JSON:

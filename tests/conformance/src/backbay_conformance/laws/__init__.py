@@ -1,7 +1,7 @@
 """The laws, in groups. A law is a test whose name is its claim and whose docstring says why it matters.
 
 A law marked ``wire`` is about bytes, and holds for backends that speak HTTP; one marked ``engine`` is for backends in
-this process. Neither kind is skipped where it does not apply: it is not there.
+this process, and for servers that really run. Neither kind is skipped where it does not apply: it is not there.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Laws:
         spec: The plugin's ``BackendSpec``.
         vendor: The emulator of a wire of the plugin's own.
         exchanges: A folder of recorded exchanges on it, in place of an emulator; see ``backbay_conformance.exchanges``.
-        engine: How to ask a backend in this process.
+        engine: How to ask a backend in this process, or a server that runs.
         config: Further arguments of ``connect``.
         expected_failures: Laws that the backend is known to break, each with the reason: by the law's name, or by one
             case of it, as in ``"test_law[case]"``. One that holds after all fails, so that the list stays true.

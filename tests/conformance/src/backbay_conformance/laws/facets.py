@@ -147,7 +147,7 @@ class FacetLaws(Laws):
     @pytest.mark.engine
     def test_health_of_a_model_that_is_not_there_is_an_answer(self, subject: Subject) -> None:
         """The most usual thing to be wrong with an engine: health says it, and raises nothing."""
-        config: Any = {**subject.config, **(subject.engine.config if subject.engine else {})}
+        config: Any = {**subject.config, **(subject.engine.settings if subject.engine else {})}
 
         async def law() -> None:
             backend = build(subject.spec, "/conformance/no-such-model", **config)

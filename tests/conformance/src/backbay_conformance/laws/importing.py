@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from backbay.capabilities import Capabilities
 from backbay.connecting import build
 from backbay.loading import load_attribute
-from backbay.spec import PROTOCOL, BackendSpec, ModelRule
+from backbay.spec import PROTOCOL, BackendSpec, Identity, ModelRule, URLPart
 
 from ..subject import Subject
 from .base import Laws
@@ -98,8 +99,8 @@ class ImportLaws(Laws):
 def _is_data(value: object) -> bool:
     if isinstance(value, Capabilities):
         return _is_data(value.listed)
-    if isinstance(value, ModelRule):
-        return _is_data(value.prefix) and _is_data(value.capabilities)
+    if isinstance(value, ModelRule | URLPart | Identity):
+        return all(_is_data(getattr(value, each.name)) for each in fields(value))
     if isinstance(value, Mapping):
         return all(_is_data(key) and _is_data(item) for key, item in value.items())
     if isinstance(value, tuple | list | frozenset):
