@@ -31,12 +31,12 @@ FLOORS = (
     "stream",
     "hooks bridge facets http.codec http.transport",
     "syncstream http.kinds http.sse http.ndjson http.urls http.retryafter http.adapters",
-    "http.errorbody",
+    "http.errorbody http.asking",
     "http.statuses",
     "wires",
     "backend http.setup http.intake",
     "http.driver manual registry sync",
-    "connecting",
+    "connecting detecting",
     "testing",
 )
 SUITE = "backbay_conformance"

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .capabilities import Support as Support
     from .connecting import connect as connect
     from .connecting import connect_sync as connect_sync
+    from .detecting import Found as Found
+    from .detecting import detect as detect
+    from .detecting import detect_sync as detect_sync
     from .errors import *  # noqa: F403
     from .errors import BackbayError as BackbayError
     from .events import Ended as Ended
@@ -65,6 +68,7 @@ _HOME = {
     "backend": "Backend",
     "capabilities": "Capabilities Capability Support",
     "connecting": "connect connect_sync",
+    "detecting": "Found detect detect_sync",
     "errors": (
         "AmbiguousBackendError AuthenticationError BackbayError BackendImportError BadRequestError ClosedError "
         "ConfigurationError ConnectError ConnectionLostError ContentFilterError ContextLengthError DecodeError "

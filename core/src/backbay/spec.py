@@ -57,7 +57,8 @@ class Identity:
         path: Path on the engine's host that is asked, with its leading slash. No key is sent.
         shows: What the answer must have to be this engine's: a key of its JSON object, or ``"key=value"``, or
             ``"header:name"``, or ``"header:name=value"``; a value is compared from its beginning, without regard to
-            case.
+            case. A key may be a path, ``"data.owned_by=vllm"``: that key in any item of ``data``. Headers count at any
+            status, keys of the JSON on 2xx only.
         lacks: Keys that its JSON object must not have, since another engine's answer has them.
         ports: Ports on which the engine is usually found.
     """

@@ -28,7 +28,7 @@ def register_commands(app):
 """
 
 
-@pytest.mark.parametrize("command", ["backends", "doctor", "models", "chat", "health", "new", "version"])
+@pytest.mark.parametrize("command", ["backends", "detect", "doctor", "models", "chat", "health", "new", "version"])
 def test_every_command_has_help_with_the_exit_codes_and_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())

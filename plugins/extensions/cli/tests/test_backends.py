@@ -5,10 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from backbay_cli import main
+from backbay_cli.available import listed
 from backbay_cli.safe_text import safe
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -44,6 +48,54 @@ def test_a_pipe_gets_plain_columns_of_whole_lines(cli: Run, plugins: Install) ->
     (line,) = [line for line in lines if line.startswith("acme")]
     place = str(folder).replace(str(folder.parent), "~")
     assert line.split() == ["acme", "backbay-acme", "1.0", "ok", place]
+
+
+def test_what_could_be_installed_is_listed_with_the_line_that_installs_it(cli: Run) -> None:
+    everything = json.loads((files("backbay_cli") / "available.json").read_text(encoding="utf-8"))["backends"]
+    absent = {entry["name"]: entry for entry in everything}
+    done = cli("backends", "--json")
+    installed = {record["name"] for record in json.loads(done.stdout)["backends"]}
+    done = cli("backends", "--available", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {entry["name"]: entry for entry in json.loads(done.stdout)["available"]}
+    assert found.keys() == absent.keys() - installed
+    for name, entry in found.items():
+        assert entry == {**absent[name], "install": f"pip install {absent[name]['distribution']}"}
+
+
+def test_a_vendor_that_is_not_installed_is_listed_and_one_that_is_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("backbay.registry.inspect", lambda **_: ())
+    monkeypatch.setattr("backbay.inspect", lambda **_: (), raising=False)
+    assert main(["backends", "--available"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["backend", "for", "speaks", "can", "key", "base", "URL", "install"]
+    [openai] = [line for line in lines if line.startswith("openai ")]
+    for part in (
+        "OpenAI",
+        "openai_chat, openai_responses",
+        "tools, JSON Schema, images",
+        " OPENAI_API_KEY ",
+        " https://api.openai.com/v1 ",
+    ):
+        assert part in openai
+    assert openai.endswith(" pip install backbay-openai")
+    [llamacpp] = [line for line in lines if line.startswith("llamacpp ")]
+    assert "(optional)" in llamacpp
+    [local] = [line for line in lines if line.startswith("local ")]
+    assert "in this process" in local
+
+    records = [SimpleNamespace(name=entry.name) for entry in listed() if entry.name != "openai"]
+    monkeypatch.setattr("backbay.inspect", lambda **_: records)
+    assert main(["backends", "--available", "--json"]) == 0
+    assert [entry["name"] for entry in json.loads(capsys.readouterr().out)["available"]] == ["openai"]
+
+    monkeypatch.setattr("backbay.inspect", lambda **_: [*records, SimpleNamespace(name="openai")])
+    assert main(["backends", "--available"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "All backends" in shown.err
 
 
 def on_terminal(command: list[str], environment: dict[str, str], columns: int) -> str:

@@ -57,6 +57,12 @@ spec = BackendSpec(
         "system_anywhere": "whether a system message may stand within the conversation (Claude Opus 4.8 and later)",
         "unsigned_thinking": "whether thinking is sent back that nobody signed, as local servers give it",
     },
+    sources={
+        "wire, versions, capabilities": "Anthropic's API reference, guides and release notes, read on 2026-11-21, and "
+        "recorded traffic",
+        "models": "the capabilities in Anthropic's model list, recorded in August 2026",
+        "variables": "Anthropic's Python SDK 2.11, LiteLLM 1.109 and any-llm 1.40, read in 2026-11",
+    },
 )
 """What this plugin registers."""
 

@@ -100,6 +100,10 @@ spec = BackendSpec(
             "capabilities": _CHAT,
         }
     },
+    sources={
+        "wire, capabilities": "Google's reference of the Gemini API, read on 2026-11-21, and recorded traffic",
+        "variables": "Google's Python SDK (GOOGLE_API_KEY before GEMINI_API_KEY) and its peers, read in 2026-11",
+    },
 )
 """The Gemini API."""
 
@@ -145,6 +149,10 @@ vertex_spec = BackendSpec(
             # The wire wants a number; this is what all of the newer models take.
             "defaults": {"max_tokens": 32000},
         }
+    },
+    sources={
+        "wires, capabilities": "Google's reference of Vertex AI, read on 2026-11-21, and recorded traffic",
+        "addresses, variables": "Google's Python SDK and its peers, read in 2026-11",
     },
 )
 """Vertex AI."""

@@ -6,7 +6,7 @@ Source of the facts: recorded traffic of the server, and the server that xllamac
 from __future__ import annotations
 
 from backbay.capabilities import Capabilities
-from backbay.spec import BackendSpec
+from backbay.spec import BackendSpec, Identity
 
 spec = BackendSpec(
     name="llamacpp",
@@ -30,5 +30,17 @@ spec = BackendSpec(
     ),
     quirks={"thinking_field": "reasoning_content"},
     config={"thinking_field": "field in which thinking is sent back; None to leave it out"},
+    identity=(
+        # Every answer has the header, this one while a model is loaded, and where the server wants a key, too.
+        Identity(path="/health", shows=("header:server=llama.cpp",), ports=(8080,)),
+        # A proxy may put a header of its own in its place.
+        Identity(path="/props", shows=("default_generation_settings", "total_slots"), ports=(8080,)),
+        Identity(path="/v1/models", shows=("data.owned_by=llamacpp",), ports=(8080,)),
+    ),
+    sources={
+        "address, paths, identity": "the server that xllamacpp 2026.10.11549 starts, asked on 2026-11-21",
+        "answers, thinking, model list": "recorded traffic of the server, read on 2026-11-21",
+        "variables": "the server's README (LLAMA_API_KEY), any-llm 1.40 and rig (the others), read on 2026-11-21",
+    },
 )
 """What this plugin registers."""

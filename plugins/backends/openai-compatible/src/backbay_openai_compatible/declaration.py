@@ -71,6 +71,9 @@ spec = BackendSpec(
         "tool_name": "whether a tool's turn has the tool's name",
         "top_n_field": "'top_n' or 'top_k'",
     },
+    sources={
+        "wires": "recorded traffic of some thirty servers and gateways, read on 2026-11-21; the servers decide",
+    },
 )
 """What this plugin registers."""
 

@@ -12,7 +12,7 @@ import typer
 from . import errors, exits
 from .terminal import prepare_streams
 
-COMMANDS = ("backends", "doctor", "models", "chat", "health", "new", "version")
+COMMANDS = ("backends", "detect", "doctor", "models", "chat", "health", "new", "version")
 """The built-in commands: each is the function of its name in the module of its name. A plugin cannot replace one."""
 
 
