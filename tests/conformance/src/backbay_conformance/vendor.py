@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from backbay import Finish
 from backbay.testing import Received, Reply, Step
 
 from .scenarios import Answer
@@ -19,6 +20,9 @@ ANSWER_ID = "answer-1"
 
 COUNTS = frozenset({"input", "output", "cached", "reasoning"})
 """The token counts of an answer."""
+
+FINISHES = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.CONTENT_FILTER})
+"""The ends that an answer of the suite may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ class Vendor(ABC):
             stand before the conversation, each by itself, and one within it is refused before any I/O.
             ``"joined"``: likewise, and several are one, with an empty line between.
         image_urls: Whether the vendor takes the URL of an image. Where not, one is refused before any I/O.
+        names_model: Whether an answer names the model that gave it. Where not, ``Response.model`` is ``None``.
+        names_answer: Whether an answer has an id. Where not, ``Response.id`` is ``None``.
+        finishes: The ends that the wire has a word for. An answer with another end is written as one that just stops.
         tells: The counts that the wire has a place for; answers have ``None`` for the others.
         dialects: The ways in which vendors of this wire tell of usage. An answer names the one that it is written in.
     """
@@ -100,6 +107,9 @@ class Vendor(ABC):
     resends_thinking: bool = False
     system_turns: Literal["anywhere", "first", "joined"] = "anywhere"
     image_urls: bool = True
+    names_model: bool = True
+    names_answer: bool = True
+    finishes: frozenset[Finish] = FINISHES
     tells: frozenset[str] = COUNTS
     dialects: tuple[Dialect, ...] = ()
 

@@ -34,6 +34,9 @@ class Reader:
 
 
 READERS: Mapping[str, str] = {
+    "cohere_v2": "cohere",
+    "mistral_chat": "mistral",
+    "ollama_chat": "ollama",
     "openai_chat": "chat",
 }
 """Modules beside this one, by wire."""

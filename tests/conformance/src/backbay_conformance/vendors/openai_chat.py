@@ -22,7 +22,7 @@ WORDS = {
     Finish.CONTENT_FILTER: "content_filter",
 }
 
-DIALECTS = (
+DIALECTS: tuple[Dialect, ...] = (
     Dialect("own_chunk"),
     Dialect("finish_chunk"),
     Dialect("every_chunk"),
