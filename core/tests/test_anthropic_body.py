@@ -13,8 +13,9 @@ from backbay.limits import NO_LIMITS
 from backbay.messages import AudioPart, FilePart, HostedTool, ImagePart, Message, TextPart, ThinkingPart, ToolCall
 from backbay.request import build_request
 from backbay.spec import BackendSpec
-from backbay.wires.anthropic_body import BUDGETS, MAX_TOKENS
+from backbay.wires.anthropic_body import MAX_TOKENS
 from backbay.wires.anthropic_messages import AnthropicMessages
+from backbay.wires.anthropic_thinking import BUDGETS
 
 SPEC = BackendSpec(name="acme", wires=("anthropic_messages",))
 TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}

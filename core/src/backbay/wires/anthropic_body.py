@@ -7,9 +7,11 @@ from typing import Any
 
 from ..errors import InvalidRequestError, OptionConflictError, UnsupportedError
 from ..messages import AnyTool, HostedTool, Message, ResponseFormat
-from ..request import Effort, Request
+from ..request import Request
 from ..spec import match_prefix
 from .anthropic_blocks import Turns, cached, system_of
+from .anthropic_thinking import asked_to_think
+from .strict_schema import closed
 from .writing import refuse_owned
 
 OWNED = frozenset("model messages system stream max_tokens tools tool_choice temperature top_p stop_sequences".split())
@@ -18,21 +20,10 @@ OWNED = frozenset("model messages system stream max_tokens tools tool_choice tem
 NEWER = "2026-10-21"
 """The version of the API that has no sampling parameters (Anthropic's release notes of that day)."""
 
-BUDGETS: Mapping[Effort, int] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 31999,
-}
-"""Tokens of thinking for an effort, where a model knows budgets only. 1024 is the least that the vendor takes."""
-
 MAX_TOKENS = 4096
 """Tokens of an answer at most, beside a budget for thinking, where neither the caller nor the spec's ``defaults`` says:
 the wire wants a number, and no server refuses this one."""
 
-_LEAST = 1024
 _SHARED = ("thinking", "output_config")
 
 
@@ -149,33 +140,9 @@ def _thinking(request: Request, quirks: Mapping[str, Any]) -> dict[str, Any]:
     wanted = request.reasoning
     if wanted is None:
         return {}
-    if wanted in ("none", 0):
-        return {"thinking": {"type": "disabled"}}
     form = match_prefix(quirks["thinking_by_model"] or {}, request.model) or quirks["thinking"]
-    if isinstance(wanted, int):
-        if form == "adaptive":
-            raise UnsupportedError(
-                "This model takes no reasoning budget in tokens; give an effort such as 'medium'.", code="reasoning"
-            )
-        return {"thinking": {"type": "enabled", "budget_tokens": wanted}}
-    if form == "budget":
-        return {"thinking": {"type": "enabled", "budget_tokens": _budget(wanted, request.max_tokens)}}
-    if wanted == "minimal":
-        raise UnsupportedError("This model has no effort 'minimal'; the least is 'low'.", code="reasoning")
-    return {"thinking": {"type": "adaptive"}, "output_config": {"effort": wanted}}
-
-
-def _budget(effort: Effort, max_tokens: int | None) -> int:
-    """Return a budget for an effort. It counts among ``max_tokens``, of which a quarter is left to the answer."""
-    budget = BUDGETS[effort]
-    if max_tokens is None:
-        return budget
-    if max_tokens <= _LEAST:
-        raise InvalidRequestError(
-            f"max_tokens is {max_tokens}, and thinking takes {_LEAST} of them at least.",
-            hint="Give more, or reasoning='none'.",
-        )
-    return max(_LEAST, min(budget, max_tokens * 3 // 4))
+    thinking, effort = asked_to_think(wanted, str(form), request.max_tokens)
+    return {"thinking": thinking} if effort is None else {"thinking": thinking, "output_config": {"effort": effort}}
 
 
 def _max_tokens(request: Request, thinking: object) -> int:
@@ -188,21 +155,7 @@ def _max_tokens(request: Request, thinking: object) -> int:
 def _format(form: ResponseFormat, *, close: bool) -> dict[str, Any]:
     if form.schema_ is None:
         raise UnsupportedError("This wire has no JSON mode without a schema; give a schema as response_format.")
-    return {"type": "json_schema", "schema": _closed(form.schema_) if close else form.schema_}
-
-
-def _closed(schema: Any) -> Any:
-    """Return a copy of ``schema`` in which objects take no further properties, unless they say what they take.
-
-    Source: Anthropic's guide to structured outputs, "JSON Schema limitations".
-    """
-    if isinstance(schema, list):
-        return [_closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copied = {key: value if key in ("const", "enum", "default", "examples") else _closed(value)
-              for key, value in schema.items()}  # fmt: skip
-    return copied if schema.get("type") != "object" else {"additionalProperties": False, **copied}
+    return {"type": "json_schema", "schema": closed(form.schema_) if close else form.schema_}
 
 
 def _with_extra(body: dict[str, Any], extra: Mapping[str, Any], quirks: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,23 +10,10 @@ from dataclasses import replace
 
 from backbay.capabilities import Capabilities
 from backbay.spec import BackendSpec
+from backbay.wires.claude import THINKING
 
 MAX_TOKENS = 32000
 """Tokens of an answer at most, where the caller does not say: the most that every model on the vendor's list takes."""
-
-THINKING = {
-    # From Claude 4.6 on models think as much as an effort says, and from 4.7 on they take no budget (model list).
-    "claude": "adaptive",
-    "claude-3": "budget",
-    "claude-haiku-4": "budget",
-    "claude-opus-4": "budget",
-    "claude-opus-4-6": "both",
-    "claude-opus-4-7": "adaptive",
-    "claude-opus-4-8": "adaptive",
-    "claude-sonnet-4": "budget",
-    "claude-sonnet-4-6": "both",
-}
-"""How models are asked to think, by the beginning of their names. What is no Claude gets a budget."""
 
 spec = BackendSpec(
     name="anthropic",
@@ -50,6 +37,7 @@ spec = BackendSpec(
         not_implemented="execute complete_raw",
     ),
     defaults={"max_tokens": MAX_TOKENS},
+    # What is no Claude gets a budget.
     quirks={"thinking_by_model": THINKING, "close_schemas": True},
     config={
         "api_version": "'2023-06-01' (default) or '2026-10-21', which has no temperature, top_p and top_k",

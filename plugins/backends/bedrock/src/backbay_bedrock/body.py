@@ -9,6 +9,7 @@ from typing import Any
 from backbay.errors import InvalidRequestError, OptionConflictError, UnsupportedError
 from backbay.messages import AnyTool, HostedTool, ResponseFormat
 from backbay.request import Request
+from backbay.wires.strict_schema import closed
 from backbay.wires.writing import refuse_owned
 
 from .models import split_id
@@ -147,31 +148,11 @@ def _tool(tool: AnyTool) -> list[dict[str, Any]]:
 def _format(form: ResponseFormat, *, close: bool) -> dict[str, Any]:
     if form.schema_ is None:
         raise UnsupportedError("This wire has no JSON mode without a schema; give a schema as response_format.")
-    wanted = _closed(form.schema_) if close else form.schema_
+    wanted = closed(form.schema_) if close else form.schema_
     schema: dict[str, Any] = {"schema": json.dumps(wanted, ensure_ascii=False), "name": form.name}
     if form.description is not None:
         schema["description"] = form.description
     return {"type": "json_schema", "structure": {"jsonSchema": schema}}
-
-
-def _closed(schema: object) -> object:
-    """Return a copy of ``schema`` in which objects take no further properties, unless they say what they take.
-
-    Claude refuses schemas that leave it open: "For 'object' type, 'additionalProperties' must be explicitly set to
-    false" (future-agi's pull request 412).
-    """
-    if isinstance(schema, list):
-        return [_closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copied = {key: _closed_inside(key, value) for key, value in schema.items()}
-    return {"additionalProperties": False, **copied} if schema.get("type") == "object" else copied
-
-
-def _closed_inside(key: str, value: object) -> object:
-    if key in ("properties", "$defs", "definitions") and isinstance(value, dict):
-        return {name: _closed(inner) for name, inner in value.items()}
-    return value if key in ("const", "enum", "default", "examples") else _closed(value)
 
 
 def _with_extra(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

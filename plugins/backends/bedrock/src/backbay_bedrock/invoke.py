@@ -23,6 +23,7 @@ from backbay.response import Embeddings, ModelInfo
 from backbay.spec import BackendSpec
 from backbay.wires import anthropic_body
 from backbay.wires.anthropic_messages import AnthropicMessages, MessageReader
+from backbay.wires.claude import THINKING
 from backbay.wires.openai_chat import ChunkReader, OpenAIChat
 from backbay.wires.reading import load_object
 from backbay.wires.streaming import AnswerDecoder, AnswerReader, decode_stream, read_whole
@@ -37,7 +38,6 @@ from .frames import EventStreamFrames, invoke_text
 from .models import path_of, read_models, split_id
 from .reader import ConverseReader
 from .texts import TextReader
-from .thinking import CLAUDE
 
 VERSION = "bedrock-2023-05-31"
 """What Anthropic's models want as ``anthropic_version``."""
@@ -55,7 +55,7 @@ class InvokeModel(AnthropicMessages):
         own = {"embedding_form": quirks.get("embedding_form")}
         given = {name: value for name, value in quirks.items() if name not in own}
         fixed = {"body_version": VERSION, "model_field": False, "stream_field": False, "auth_header": "Authorization"}
-        super().__init__(spec, {"thinking_by_model": CLAUDE, "close_schemas": True, **given, **fixed})
+        super().__init__(spec, {"thinking_by_model": THINKING, "close_schemas": True, **given, **fixed})
         # "accept" is the form of the model's answer here.
         self.headers = {"accept": "application/json"}
         self._converse = Converse(spec, own)

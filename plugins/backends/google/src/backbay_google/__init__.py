@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from backbay.capabilities import Capabilities
 from backbay.spec import BackendSpec, URLPart
+from backbay.wires.claude import THINKING
 
 _GEMINI = Capabilities.of(
     full="generate streaming system_prompt tools forced_tool_choice streamed_tool_calls "
@@ -59,18 +60,7 @@ _RAW_PREDICT = {
     "body_version": "vertex-2023-10-16",
     "auth_header": "Authorization",
     "close_schemas": True,
-    # As at Anthropic itself.
-    "thinking_by_model": {
-        "claude": "adaptive",
-        "claude-3": "budget",
-        "claude-haiku-4": "budget",
-        "claude-opus-4": "budget",
-        "claude-opus-4-6": "both",
-        "claude-opus-4-7": "adaptive",
-        "claude-opus-4-8": "adaptive",
-        "claude-sonnet-4": "budget",
-        "claude-sonnet-4-6": "both",
-    },
+    "thinking_by_model": THINKING,
 }
 """How Vertex AI takes Anthropic's messages: recorded, and Google's guide to counting tokens of Claude models."""
 
