@@ -133,7 +133,10 @@ class ChunkReader:
         self._model = _word(chunk.get("model")) or self._model
         if answer_id or chunk.get("choices"):
             self._started = True
-            self._calls.name_answer(answer_id if isinstance(answer_id, str) else "")
+            # Gemini's answers on this wire have no id (recorded); when they were made tells two of them apart.
+            self._calls.name_answer(
+                answer_id if answer_id and isinstance(answer_id, str) else str(chunk.get("created"))
+            )
             events.append(Started(self._model, _word(answer_id)))
 
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:

@@ -140,7 +140,7 @@ class ToolDeltas:
 
     def _made_id(self, number: int) -> str:
         # Made from the answer's id, so that the same answer always gives the same ids and two answers do not share one.
-        digest = hashlib.sha256(self._answer_id.encode()).hexdigest()[:12]
+        digest = hashlib.sha256(self._answer_id.encode("utf-8", "replace")).hexdigest()[:12]
         return f"call_{digest}_{number}"
 
 
