@@ -15,7 +15,7 @@ from backbay.request import build_request
 from backbay.spec import BackendSpec
 from backbay.wires.anthropic_body import MAX_TOKENS
 from backbay.wires.anthropic_messages import AnthropicMessages
-from backbay.wires.anthropic_thinking import BUDGETS
+from backbay.wires.budgets import BUDGETS
 
 SPEC = BackendSpec(name="acme", wires=("anthropic_messages",))
 TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}

@@ -37,6 +37,7 @@ def body(*messages: Message, quirks: dict[str, object] | None = None, stream: bo
         ("enable_thinking", True, {"enable_thinking": True}),
         ("enable_thinking", False, {"enable_thinking": False}),
         ("enable_thinking", 0, {"enable_thinking": False}),
+        ("enable_thinking", "low", {"enable_thinking": True, "thinking_budget": 2048}),
         ("enable_thinking", 500, {"enable_thinking": True, "thinking_budget": 500}),
     ],
 )
@@ -45,10 +46,19 @@ def test_thinking_is_asked_for_in_the_vendors_form(form: str, asked: object, wri
     assert body(quirks={"reasoning": form}, reasoning=asked) == {**plain, **written}
 
 
-@pytest.mark.parametrize(("form", "asked"), [("effort", 9), ("thinking", 9), ("enable_thinking", "low")])
+@pytest.mark.parametrize(("form", "asked"), [("effort", 9), ("thinking", 9)])
 def test_what_a_form_cannot_say_is_refused_with_what_it_can(form: str, asked: object) -> None:
     with pytest.raises(UnsupportedError, match="give"):
         body(quirks={"reasoning": form}, reasoning=asked)
+
+
+def test_a_server_that_forces_any_tool_is_offered_the_named_one_alone() -> None:
+    """llama.cpp takes a tool's name for "required", and a model may then call another one (seen)."""
+    tools = [{"name": name, "parameters": {"type": "object"}} for name in ("add", "get_weather")]
+    sent = body(quirks={"named_choice": "only"}, tools=tools, tool_choice="get_weather")
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["get_weather"]
+    assert sent["tool_choice"] == "required"
+    assert len(body(quirks={"named_choice": "only"}, tools=tools, tool_choice="auto")["tools"]) == 2
 
 
 def test_a_field_is_refused_in_extra_only_where_it_is_written() -> None:

@@ -207,3 +207,10 @@ def test_every_recorded_error_of_every_vendor_gives_its_message_and_its_code_or_
         assert facts.code in {str(expected["code"]), expected["type"]}, exchange["id"]
         if isinstance(expected["code"], str):
             assert facts.code == expected["code"], exchange["id"]
+
+
+@pytest.mark.parametrize("param", ["input_tokens", "input_text"])
+def test_a_prompt_that_is_too_long_for_vllm_is_told_by_the_field_that_it_names(param):
+    body = {"error": {"message": "no", "type": "BadRequestError", "param": param, "code": 400}}
+    assert facts_of(body).kind is ContextLengthError
+    assert facts_of({"error": {**body["error"], "param": ["input_text"]}}).kind is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import backbay_conformance.suite  # noqa: F401 (loaded here, it is the same suite in every run that a test makes)
+
 LAW = "test_a_body_that_is_no_answer_is_a_decode_error"
 OTHER = "test_any_split_of_the_bytes_gives_the_same_events"
 HEAD = """
@@ -126,6 +128,7 @@ def test_an_expectation_that_means_nothing_fails(conformance, expected, said):
     result.stdout.fnmatch_lines([said])
 
 
+SERVED = "engine = Engine(model='x', base_url='http://127.0.0.1:9/v1')"
 ENGINE = "HERE = BackendSpec(name='here', backend='acme_package.module:Backend')\n"
 
 
@@ -136,6 +139,11 @@ ENGINE = "HERE = BackendSpec(name='here', backend='acme_package.module:Backend')
         ("spec = 'acme'", "*class TestAcme: spec is a str*"),
         ("spec = HERE", "*class TestAcme: here runs in this process; set engine = Engine(model=...).*"),
         ("spec = ACME\nengine = Engine(model='x')", "*acme speaks HTTP; take engine away, or say which server*"),
+        (
+            "spec = ACME\nvendor = vendors.VENDORS['openai_chat']\n" + SERVED,
+            "*engine names a server*vendor means nothing*",
+        ),
+        ("spec = HERE\n" + SERVED, "*here runs in this process, so that base_url means nothing*"),
         ("spec = BackendSpec(name='own', wires=('own_wire',))", "*the wire 'own_wire'*no emulator for*Vendor*"),
         ("spec = ACME\nvendor = int", "*vendor must be a subclass of backbay_conformance.Vendor*"),
         ("spec = ACME\nconfig = 3", "*config is a int*"),
@@ -154,6 +162,12 @@ def test_laws_about_bytes_are_not_there_for_a_backend_in_this_process(conformanc
     result.stdout.no_fnmatch_line(f"*{OTHER}*")
     result.stdout.no_fnmatch_line("*deselected*")
     result.stdout.no_fnmatch_line("*skipped*")
+
+
+def test_laws_about_bytes_are_not_there_where_a_server_answers(conformance):
+    result = conformance(f"spec = ACME\n{SERVED}", "--collect-only", "-q", law=None)
+    result.stdout.no_fnmatch_line(f"*{OTHER}*")
+    result.stdout.fnmatch_lines(["*test_eight_calls_at_once_are_all_answered*"])
 
 
 def test_the_suites_own_class_is_no_test(conformance):

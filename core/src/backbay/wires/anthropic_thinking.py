@@ -5,21 +5,11 @@ Source: Anthropic's guides to extended and to adaptive thinking.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidRequestError, UnsupportedError
 from ..request import Effort
-
-BUDGETS: Mapping[Effort, int] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 31999,
-}
-"""Tokens of thinking for an effort, where a model knows budgets only. 1024 is the least that the vendor takes."""
+from .budgets import BUDGETS
 
 _LEAST = 1024
 

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import UnsupportedError
 from ..messages import AnyTool, HostedTool, ResponseFormat
 from ..request import Effort, Request
+from .budgets import BUDGETS
 from .chat_messages import Quirks, mark, message_of
 from .strict_schema import strict
 from .writing import refuse_owned
@@ -91,18 +92,20 @@ def _switched(asked: Effort | int) -> dict[str, Any]:
         return {"enable_thinking": False}
     if isinstance(asked, int):
         return {"enable_thinking": True, "thinking_budget": asked}
-    if asked == "medium":  # What reasoning=True means.
+    if asked == "medium":  # What reasoning=True means: as much as the vendor thinks right.
         return {"enable_thinking": True}
-    raise UnsupportedError(
-        f"This vendor has no reasoning effort {asked!r}; give True, 'none', or a budget in tokens.", code="reasoning"
-    )
+    return {"enable_thinking": True, "thinking_budget": BUDGETS[asked]}
 
 
 def _tool_options(request: Request, quirks: Quirks) -> dict[str, Any]:
     if not request.tools:
         return {}
-    options: dict[str, Any] = {"tools": [_tool(tool, quirks) for tool in request.tools]}
-    if request.tool_choice is not None:
+    named = [tool for tool in request.own_tools if tool.name == request.tool_choice]
+    alone = bool(named) and quirks.get("named_choice") == "only"
+    options: dict[str, Any] = {"tools": [_tool(tool, quirks) for tool in (named if alone else request.tools)]}
+    if alone:
+        options["tool_choice"] = quirks.get("required_choice", "required")
+    elif request.tool_choice is not None:
         options["tool_choice"] = _choice(request, quirks)
     if request.parallel_tool_calls is not None:
         options["parallel_tool_calls"] = request.parallel_tool_calls

@@ -10,6 +10,8 @@ Quirks, for ``BackendSpec.quirks``. Each is recorded at the vendors named, or el
         ``"base64_int8"`` (Perplexity: signed bytes, given as whole floats), or ``None`` to leave it out.
     file_urls: Whether a file may be a URL (OpenRouter); default false.
     max_tokens_field: ``"max_tokens"`` (default) or ``"max_completion_tokens"``.
+    named_choice: ``"function"`` (default) names a forced tool. ``"only"`` offers that tool alone, and forces any: for a
+        server that takes the name for that (llama.cpp).
     reasoning: How thinking is asked for. ``"effort"`` (default): ``reasoning_effort``. ``"object"``: ``reasoning`` with
         an effort or a budget (OpenRouter, Snowflake). ``"thinking"``: ``thinking`` with a type, and an effort beside it
         (DeepSeek, Z.ai). ``"enable_thinking"``: a switch and a budget (Alibaba).
@@ -55,6 +57,7 @@ QUIRKS: Quirks = {
     "embeddings_format": ("float", "base64", "base64_int8", None),
     "file_urls": (False, True),
     "max_tokens_field": ("max_tokens", "max_completion_tokens"),
+    "named_choice": ("function", "only"),
     "reasoning": ("effort", "object", "thinking", "enable_thinking"),
     "required_choice": ("required", "any"),
     "seed_field": ("seed", "random_seed"),

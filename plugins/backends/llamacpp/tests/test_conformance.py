@@ -6,7 +6,13 @@ import backbay_llamacpp
 from backbay_conformance import BackendConformance
 
 
-class TestConformance(BackendConformance):
-    """Every law."""
+class TestChatCompletions(BackendConformance):
+    """Every law, on the default wire."""
 
-    spec = backbay_llamacpp.spec
+    spec = backbay_llamacpp.spec.on_wire("openai_chat")
+
+
+class TestMessages(BackendConformance):
+    """Every law, on the messages wire."""
+
+    spec = backbay_llamacpp.spec.on_wire("anthropic_messages")

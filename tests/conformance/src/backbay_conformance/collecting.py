@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backbay.capabilities import Capability
 from backbay.spec import BackendSpec
 
 from . import guard
@@ -70,9 +71,21 @@ def of_law(node: pytest.Class, kind: type[Laws], name: str, items: list[Any]) ->
 
 
 def applies(kind: type[Laws], items: list[Any]) -> bool:
-    """Whether a law is there for a class: ``wire`` where the suite answers, ``engine`` where something else does."""
+    """Whether a law is there for a class.
+
+    Those marked ``wire`` are where the suite answers, those marked ``engine`` where something else does; those that ask
+    for answers are where the backend generates any.
+    """
+    if not kind.spec.capabilities.allows(Capability.GENERATE) and any(_needs_answers(item) for item in items):
+        return False
     other = "engine" if kind.spec.speaks_http and kind.engine is None else "wire"
     return not any(item.get_closest_marker(other) for item in items)
+
+
+def _needs_answers(item: pytest.Item) -> bool:
+    name = getattr(item, "originalname", item.name)
+    home = next((each for each in getattr(item, "cls", object).__mro__ if name in vars(each)), object)
+    return issubclass(home, Laws) and home.needs_answers
 
 
 def _refusal(node: pytest.Class, name: str, why: str) -> Refusal:

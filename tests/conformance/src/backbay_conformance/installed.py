@@ -15,6 +15,9 @@ GROUP = "backbay.conformance"
 """Entry-point group in which a plugin may name its class, under the name of its backend; for a wire of its own that is
 not its first, under ``name:wire``."""
 
+_PROMPTS = {"one_tool": "What is the weather in Zagreb? Use the tool."}
+"""What a model is asked where "Say pong.", to which the suite itself gives the right answer, would not lead there."""
+
 
 def class_of(
     name: str, model: str | None = None, wire: str | None = None, base_url: str | None = None
@@ -77,7 +80,8 @@ def _live(
         )
     config = {} if shipped is None else shipped.config
     about = {"__module__": "conformance", "__doc__": f"The laws, for a server of {spec.name}."}
-    settings = {"spec": spec, "engine": Engine(model=model, base_url=base_url), "config": config, **about}
+    engine = Engine(model=model, base_url=base_url, prompts=_PROMPTS)
+    settings = {"spec": spec, "engine": engine, "config": config, **about}
     return type("TestConformance", (BackendConformance,), settings)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -173,8 +174,23 @@ SCHEDULES = {schedule.name: schedule for schedule in (*WHOLE, *BROKEN, *STALLED)
 """Every schedule, by name."""
 
 
+class Noted(list[Step]):
+    """Steps of a reply that tell when the last of them was sent."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        super().__init__(steps)
+        self.sent = threading.Event()
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yield the steps; the server asks for one when it has sent the one before."""
+        try:
+            yield from super().__iter__()
+        finally:
+            self.sent.set()  # Also where the client hung up, as it may.
+
+
 def surplus(body: bytes, kind: str, more: bytes, *, after: float) -> Reply:
-    """Return a body with its right length, and ``more`` after it that nobody asked for.
+    """Return a body with its right length, and ``more`` after it that nobody asked for. Its steps are ``Noted``.
 
     Args:
         body: The body.
@@ -183,4 +199,5 @@ def surplus(body: bytes, kind: str, more: bytes, *, after: float) -> Reply:
         after: Seconds between the two; 0 sends them at once.
     """
     first = head(kind, f"content-length: {len(body)}") + body
-    return _raw(first, Pause(after), more, end="keep") if after else _raw(first + more, end="keep")
+    steps: list[Step] = [first, Pause(after), more] if after else [first + more]
+    return Reply(framing="raw", end="keep", steps=Noted(steps))

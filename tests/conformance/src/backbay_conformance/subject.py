@@ -97,6 +97,8 @@ class Subject:
     ) -> None:
         if not isinstance(spec, BackendSpec):
             raise SetUpError(f"{where}: spec is a {type(spec).__name__}; set it to the plugin's BackendSpec.")
+        if spec.wires and spec.wires[0] in spec.per_wire:
+            spec = spec.on_wire(spec.wires[0])  # As ``connect`` does.
         self.spec = spec
         self.engine = engine
         self.config = dict(config or {})

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from backbay import Finish
 from backbay.testing import Received, Reply, Step
 
+from .fuzzing.framing import TEXT, Framing
 from .scenarios import Answer
 
 MODEL = "conformance-1"
@@ -145,6 +146,11 @@ class Vendor(ABC):
     def stream_type(self) -> str:
         """Content type of a streamed body."""
         return "text/event-stream"
+
+    @property
+    def framing(self) -> Framing:
+        """How the fuzzers change the JSON of an event; a binary stream says here how lengths and checksums go along."""
+        return TEXT
 
     @property
     def events_that_finish(self) -> int:

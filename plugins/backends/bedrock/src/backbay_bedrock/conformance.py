@@ -17,12 +17,16 @@ from urllib.parse import unquote
 from backbay import Finish
 from backbay.testing import Received
 from backbay_conformance import BackendConformance
-from backbay_conformance.scenarios import Answer, Call
+from backbay_conformance.fuzzing.laws import check_frames
+from backbay_conformance.fuzzing.mutation import Mutator
+from backbay_conformance.fuzzing.surface import Surface, surface
+from backbay_conformance.scenarios import SCENARIOS, Answer, Call
 from backbay_conformance.vendor import Asked, Dialect, Turn, Vendor
 from backbay_conformance.vendors.anthropic_messages import UNSAID, AnthropicMessagesVendor
 
 from . import spec as _spec
-from .emitting import event, exception
+from .emitting import EventStreamFraming, event, exception
+from .frames import EventStreamFrames, converse_text
 
 WORDS = {
     Finish.STOP: "end_turn",
@@ -43,6 +47,11 @@ class _BedrockVendor(Vendor):
     def stream_type(self) -> str:
         """Messages of AWS's event stream."""
         return "application/vnd.amazon.eventstream"
+
+    @property
+    def framing(self) -> EventStreamFraming:
+        """A changed payload needs other lengths and checksums."""
+        return EventStreamFraming()
 
     def error(self, status: int, message: str) -> bytes:
         """Return the words of an error; its type would stand in a header."""
@@ -172,6 +181,18 @@ class Conformance(BackendConformance):
     spec = _spec
     vendor = ConverseVendor
     config = _CONFIG
+
+
+def surfaces() -> list[Surface]:
+    """Return what is fuzzed besides the wires: the messages of an event stream."""
+    seeds = [ConverseVendor().stream(SCENARIOS[name].answer) for name in ("plain", "thinking", "parallel_tools")]
+    seeds.append([event("messageStart", {"role": "assistant"}), exception("throttlingException", "Slower.")])
+    mutator = Mutator(seeds, EventStreamFraming())
+    return [surface("bedrock.frames", mutator, lambda data: check_frames(data, _frames), seeds)]
+
+
+def _frames() -> EventStreamFrames:
+    return EventStreamFrames(converse_text)
 
 
 class InvokeConformance(BackendConformance):

@@ -6,7 +6,6 @@ Source: the API references of ConverseStream and InvokeModelWithResponseStream, 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
 
@@ -72,7 +71,7 @@ def invoke_text(message: Message) -> bytes | None:
         return None
     try:
         return base64.b64decode(load_chunk(message.payload)["bytes"], validate=True)
-    except (ValueError, TypeError, KeyError, binascii.Error):
+    except (ValueError, TypeError, KeyError):
         raise DecodeError("A chunk of the stream has no bytes.", body=excerpt(message.payload)) from None
 
 

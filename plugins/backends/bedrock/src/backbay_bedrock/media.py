@@ -6,7 +6,6 @@ Source: the API reference (ImageBlock, AudioBlock, DocumentBlock, VideoBlock, S3
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import Any
 
@@ -149,5 +148,5 @@ def _source(data: str | None, url: str | None, index: int) -> Block:
 def _text(data: str, index: int) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise InvalidRequestError(f"messages[{index}]: a file of text must be base64 of UTF-8.") from None

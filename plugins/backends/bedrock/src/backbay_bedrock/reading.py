@@ -6,7 +6,6 @@ Source: the API references of Converse and ConverseStream, and recorded traffic.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -95,7 +94,8 @@ def _streamed(block: dict[str, Any]) -> tuple[dict[str, Any] | None, Sequence[di
         texts = [{"text": part.get("text")} for part in listed(cited.get("content")) if isinstance(part, dict)]
         return None, [*texts, *({"citation": citation} for citation in listed(cited.get("citations")))]
     if isinstance(block.get("reasoningContent"), dict):
-        thought = {**block["reasoningContent"], **(block["reasoningContent"].get("reasoningText") or {})}
+        said = block["reasoningContent"].get("reasoningText")
+        thought = {**block["reasoningContent"], **(said if isinstance(said, dict) else {})}
         names = ("text", "signature", "redactedContent")
         return None, [{"reasoningContent": {name: thought[name]}} for name in names if name in thought]
     if isinstance(block.get("toolUse"), dict):
@@ -117,7 +117,7 @@ def joined(pieces: Sequence[str]) -> str:
         return pieces[0]
     try:
         return base64.b64encode(b"".join(base64.b64decode(piece, validate=True) for piece in pieces)).decode()
-    except binascii.Error:
+    except ValueError:
         return "".join(pieces)
 
 

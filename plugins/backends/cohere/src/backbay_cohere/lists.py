@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from urllib.parse import quote
 from backbay.errors import DecodeError
 from backbay.response import Embeddings, ModelInfo, Ranking, Usage
 from backbay.wires import lists
-from backbay.wires.reading import excerpt, load_object
+from backbay.wires.reading import excerpt, floats, load_object, whole_number
 
 TYPES = ("float", "base64", "int8", "uint8", "binary", "ubinary")
 """Types of embeddings. Where an answer has several, the first of these counts."""
@@ -72,10 +71,11 @@ def _vector(value: object, body: bytes) -> list[float]:
         try:
             data = base64.b64decode(value, validate=True)
             return list(struct.unpack(f"<{len(data) // 4}f", data))
-        except (binascii.Error, struct.error):
+        except (ValueError, struct.error):
             value = None
-    if isinstance(value, list) and all(isinstance(x, int | float) for x in value):
-        return [float(x) for x in value]
+    found = floats(value)
+    if found is not None:
+        return found
     raise DecodeError("An embedding is neither a list of numbers nor base64 of floats.", body=excerpt(body))
 
 
@@ -96,7 +96,5 @@ def _billed(raw: Mapping[str, Any]) -> Usage | None:
 
 
 def _count(value: object) -> int | None:
-    # The reference makes counts floats.
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0 or value != int(value):
-        return None
-    return int(value)
+    # The reference makes counts floats; 0 says nothing.
+    return whole_number(value) or None

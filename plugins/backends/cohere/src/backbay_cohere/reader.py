@@ -11,6 +11,7 @@ from typing import Any
 from backbay.errors import BackbayError, DecodeError
 from backbay.events import Ended, Event, Started, Text, Thinking, ToolDelta, UsageSeen
 from backbay.response import Finish, Usage
+from backbay.wires.reading import whole_number
 from backbay.wires.tool_deltas import ToolDeltas
 
 from .errors import in_answer
@@ -157,20 +158,14 @@ def read_usage(value: object) -> Usage | None:
     usage = _object(value)
     tokens = _object(usage.get("tokens"))
     counts = (
-        _count(tokens.get("input_tokens")),
-        _count(tokens.get("output_tokens")),
-        _count(usage.get("cached_tokens")),
-        _count(tokens.get("reasoning_tokens")),
+        whole_number(tokens.get("input_tokens")),
+        whole_number(tokens.get("output_tokens")),
+        whole_number(usage.get("cached_tokens")),
+        whole_number(tokens.get("reasoning_tokens")),
     )
     if all(count is None for count in counts):
         return None
     return Usage(input=counts[0], output=counts[1], cached=counts[2], reasoning=counts[3], raw=usage)
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
-        return None
-    return int(value)
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -16,12 +16,16 @@ from urllib.parse import unquote
 from backbay import Finish
 from backbay.testing import Received
 from backbay_conformance import BackendConformance
-from backbay_conformance.scenarios import Answer, Call
+from backbay_conformance.fuzzing.laws import check_frames
+from backbay_conformance.fuzzing.mutation import Mutator
+from backbay_conformance.fuzzing.surface import Surface, surface
+from backbay_conformance.scenarios import SCENARIOS, Answer, Call
 from backbay_conformance.vendor import ANSWER_ID, MODEL, Asked, Dialect, Turn, Vendor
 from backbay_conformance.vendors.anthropic_messages import AnthropicMessagesVendor
 
 from . import spec as _spec
 from . import vertex_spec as _vertex_spec
+from .frames import ArrayFrames
 
 WORDS = {
     Finish.STOP: "STOP",
@@ -140,6 +144,12 @@ class ArrayVendor(GeminiVendor):
         """Return an error in a list, as Google answers one that asks for a stream."""
         error = {"error": {"code": 503, "message": message, "status": "UNAVAILABLE"}}
         return b"[" + json.dumps(error).encode() + b"\r\n]"
+
+
+def surfaces() -> list[Surface]:
+    """Return what is fuzzed besides the wires: the elements of an array."""
+    seeds = [ArrayVendor().stream(SCENARIOS[name].answer) for name in ("plain", "unicode", "one_tool")]
+    return [surface("google.array_frames", Mutator(seeds), lambda data: check_frames(data, ArrayFrames), seeds)]
 
 
 class VertexVendor(GeminiVendor):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
 
@@ -118,6 +117,6 @@ def _sound(pieces: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
         first = first or piece
         try:
             joined += base64.b64decode(str(piece.get("data", "")), validate=True)
-        except binascii.Error:
+        except ValueError:
             return first
     return None if first is None else {**first, "data": base64.b64encode(joined).decode()}

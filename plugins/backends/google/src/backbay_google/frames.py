@@ -80,8 +80,8 @@ class ArrayFrames:
         elif mark == b"]":
             self._closed = True
         else:
-            shown = data[start : start + 200].decode("utf-8", "replace")
-            self._failure = DecodeError("The stream is a JSON array, and has something other than objects.", body=shown)
+            # One byte of it and no more, which is the same one at any split.
+            self._failure = DecodeError(f"The stream is a JSON array, and {mark!r} stands where an object should.")
         return start + 1
 
     def _inside(self, data: bytes, position: int, found: list[bytes]) -> int:

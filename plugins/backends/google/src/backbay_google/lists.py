@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from backbay.errors import DecodeError
 from backbay.response import Embeddings, ModelInfo, Usage
-from backbay.wires.reading import excerpt, load_object
+from backbay.wires.reading import excerpt, floats, load_object, whole_number
 
 _LISTS = ("models", "publisherModels")
 # Vertex AI names a model of its list "publishers/google/models/x".
@@ -56,8 +56,8 @@ def _model(item: dict[str, Any]) -> ModelInfo:
     return ModelInfo(
         id=bare(item["name"]),
         label=label if isinstance(label, str) and label else None,
-        context_window=_count(item.get("inputTokenLimit")),
-        max_output_tokens=_count(item.get("outputTokenLimit")),
+        context_window=whole_number(item.get("inputTokenLimit")),
+        max_output_tokens=whole_number(item.get("outputTokenLimit")),
         raw=item,
     )
 
@@ -80,17 +80,18 @@ def read_embeddings(body: bytes, count: int) -> Embeddings:
 
 def _vector(item: object, body: bytes) -> list[float]:
     values = _part(item, "values")
-    if isinstance(values, list) and all(isinstance(x, int | float) and not isinstance(x, bool) for x in values):
-        return [float(x) for x in values]
+    found = None if isinstance(values, list) and any(isinstance(x, bool) for x in values) else floats(values)
+    if found is not None:
+        return found
     raise DecodeError("An embedding is no list of numbers.", body=excerpt(body))
 
 
 def _usage(found: Mapping[str, Any], listed: Sequence[object]) -> Usage | None:
-    counted = _count(_part(found.get("usageMetadata"), "promptTokenCount"))
+    counted = whole_number(_part(found.get("usageMetadata"), "promptTokenCount"))
     if counted is not None:
         return Usage(input=counted, raw=found["usageMetadata"])
     # Vertex AI counts each text: predictions[].embeddings.statistics.token_count.
-    each = [_count(_part(_part(item, "statistics"), "token_count")) for item in listed]
+    each = [whole_number(_part(_part(item, "statistics"), "token_count")) for item in listed]
     known = [number for number in each if number is not None]
     return Usage(input=sum(known)) if known and len(known) == len(each) else None
 
@@ -109,9 +110,3 @@ def read_count(body: bytes) -> int:
 
 def _part(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, Mapping) else None
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
-        return None
-    return int(value)

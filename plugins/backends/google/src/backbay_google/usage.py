@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backbay.response import Usage
+from backbay.wires.reading import whole_number
 
 
 def read_usage(value: object) -> Usage | None:
@@ -13,20 +14,14 @@ def read_usage(value: object) -> Usage | None:
     """
     if not isinstance(value, dict):
         return None
-    prompt, tools = _count(value.get("promptTokenCount")), _count(value.get("toolUsePromptTokenCount"))
-    said, thoughts = _count(value.get("candidatesTokenCount")), _count(value.get("thoughtsTokenCount"))
+    prompt, tools = whole_number(value.get("promptTokenCount")), whole_number(value.get("toolUsePromptTokenCount"))
+    said, thoughts = whole_number(value.get("candidatesTokenCount")), whole_number(value.get("thoughtsTokenCount"))
     usage = Usage(
         input=None if prompt is None else prompt + (tools or 0),
         output=None if said is None and thoughts is None else (said or 0) + (thoughts or 0),
-        cached=_count(value.get("cachedContentTokenCount")),
+        cached=whole_number(value.get("cachedContentTokenCount")),
         reasoning=thoughts,
         raw=value,
     )
     known = (usage.input, usage.output, usage.cached)
     return None if all(count is None for count in known) else usage
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
-        return None
-    return int(value)

@@ -102,7 +102,8 @@ class ArrivalLaws(Laws):
             # Of each connection the first answer has a second one behind it.
             first = not any(one.connection == request.connection for one in seen)
             seen.append(request)
-            return surplus(body, kind, more, after=after) if first else surplus(body, kind, b"", after=0)
+            given.append(surplus(body, kind, more, after=after) if first else surplus(body, kind, b"", after=0))
+            return given[-1]
 
         async def law() -> None:
             with subject.session(script) as session:
@@ -110,9 +111,12 @@ class ArrivalLaws(Laws):
                     answer = await ask(session.backend, PLAIN, how)
                     wanted = "".join(PLAIN.answer.text)
                     assert answer.text == wanted, f"call {number + 1} got {answer.text!r}, where {wanted!r} was sent"
-                    await asyncio.sleep(2 * after)
+                    # A client cannot know what comes while its next request is under way.
+                    assert await asyncio.to_thread(given[-1].steps.sent.wait, SLACK)  # type: ignore[attr-defined]
+                    await asyncio.sleep(after / 2)
                 await session.backend.aclose()
 
+        given: list[Reply] = []
         seen: list[Received] = []
         run(law())
 

@@ -33,6 +33,8 @@ class Laws:
         config: Further arguments of ``connect``.
         expected_failures: Laws that the backend is known to break, each with the reason: by the law's name, or by one
             case of it, as in ``"test_law[case]"``. One that holds after all fails, so that the list stays true.
+        needs_answers: Whether these laws ask for answers, so that they are not there for a backend that generates
+            none. Not for authors to set.
     """
 
     spec: ClassVar[Any] = None
@@ -41,6 +43,7 @@ class Laws:
     engine: ClassVar[Engine | None] = None
     config: ClassVar[Mapping[str, Any]] = {}
     expected_failures: ClassVar[Mapping[str, str]] = {}
+    needs_answers: ClassVar[bool] = True
 
     @pytest.fixture
     def subject(self, request: pytest.FixtureRequest) -> Subject:

@@ -18,7 +18,7 @@ from backbay.testing import Pause, Reply
 from ..scenarios import PLAIN
 from ..subject import KEY, Subject
 from .asked import assert_untouched
-from .base import Laws, run
+from .base import Laws, ask, run
 
 TEXTS = ("first text", "second text", "third text")
 VECTORS = ((0.5, -0.25, 1.0), (1.5, 0.0, -2.0), (0.125, 4.0, -0.5))
@@ -37,6 +37,24 @@ EACH = pytest.mark.parametrize("facet", FACETS, ids=str)
 
 class FacetLaws(Laws):
     """A facet that is declared works; one that is not is refused before any I/O."""
+
+    needs_answers = False
+
+    @pytest.mark.parametrize("how", ["complete", "stream"])
+    def test_text_is_generated_if_that_is_declared_and_is_refused_if_not(self, subject: Subject, how: str) -> None:
+        """A vendor may only embed or rank; whoever asks it for text must learn that before anything is sent."""
+
+        async def law() -> None:
+            with subject.session(PLAIN.answer) as session:
+                if subject.spec.capabilities_of(subject.model).allows(Capability.GENERATE):
+                    assert (await ask(session.backend, PLAIN, how)).finish is not None
+                    return await session.backend.aclose()
+                with pytest.raises(UnsupportedError):
+                    await ask(session.backend, PLAIN, how)
+                assert_untouched(session)
+                return await session.backend.aclose()
+
+        run(law())
 
     @EACH
     def test_a_facet_works_if_it_is_declared_and_is_refused_if_not(self, subject: Subject, facet: Capability) -> None:

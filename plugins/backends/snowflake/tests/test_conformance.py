@@ -1,0 +1,12 @@
+"""backbay-snowflake keeps the contract."""
+
+from __future__ import annotations
+
+import backbay_snowflake
+from backbay_conformance import BackendConformance
+
+
+class TestConformance(BackendConformance):
+    """Every law, on the default wire."""
+
+    spec = backbay_snowflake.spec.on_wire("openai_chat")
