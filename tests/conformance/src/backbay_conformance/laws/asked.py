@@ -55,8 +55,10 @@ def assert_asked(asked: Asked, request: Request, subject: Subject) -> None:
     assert asked.model == request.model, f"the model {asked.model!r} was sent for {request.model!r}"
     turns = turns_of(request, subject)
     assert asked.turns == turns, f"sent were the turns {asked.turns}, asked was {turns}"
-    # A wire without a word for "none" forbids tools by not offering them.
-    if request.tool_choice != "none" or asked.tools:
+    # A wire without a word for "none" forbids tools by not offering them; one without names forces a tool by offering
+    # nothing else.
+    forced = (asked.tools, asked.tool_choice) == ((request.tool_choice,), "required")
+    if not forced and (request.tool_choice != "none" or asked.tools):
         assert asked.tools == tuple(tool.name for tool in request.tools), f"sent were the tools {asked.tools}"
         assert asked.tool_choice == request.tool_choice, (
             f"tool_choice was sent as {asked.tool_choice!r}, and asked for as {request.tool_choice!r}"
