@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .events import Thinking as Thinking
     from .events import ToolDelta as ToolDelta
     from .events import UsageSeen as UsageSeen
+    from .fallbacks import fallback as fallback
     from .folding import fold as fold
     from .limits import Limits as Limits
     from .messages import AudioPart as AudioPart
@@ -55,7 +56,9 @@ if TYPE_CHECKING:
     from .response import Ranking as Ranking
     from .response import Response as Response
     from .response import Usage as Usage
+    from .retry import RetryBudget as RetryBudget
     from .retry import RetryPolicy as RetryPolicy
+    from .routing import route as route
     from .secrets import Secret as Secret
     from .spec import BackendSpec as BackendSpec
     from .spec import Identity as Identity
@@ -75,10 +78,11 @@ _HOME = {
         "DisabledBackendError IncompatibleBackendError InvalidCredentialError InvalidRequestError LimitExceededError "
         "LoopError MissingCredentialError ModelNotFoundError NotFoundError OptionConflictError OverloadedError "
         "PermissionDeniedError PluginContractError ProtocolError QuotaExceededError RateLimitError RegistryError "
-        "RequestError ResponseError ServerError TooLargeError TransportError TruncatedError UnknownBackendError "
-        "UnknownOptionError UnsupportedError"
+        "RequestError ReservedBackendError ResponseError ServerError TooLargeError TransportError TruncatedError "
+        "UnknownBackendError UnknownOptionError UnsupportedError"
     ),
     "events": "Ended Event Started Text Thinking ToolDelta UsageSeen",
+    "fallbacks": "fallback",
     "folding": "fold",
     "limits": "Limits",
     "messages": (
@@ -87,7 +91,8 @@ _HOME = {
     "registry": "PluginRecord PluginState inspect names refresh register resolve",
     "request": "Request",
     "response": "Embeddings Finish Health ModelInfo Ranked Ranking Response Usage",
-    "retry": "RetryPolicy",
+    "retry": "RetryBudget RetryPolicy",
+    "routing": "route",
     "secrets": "Secret",
     "spec": "BackendSpec Identity ModelRule URLPart",
     "stream": "EventStream",

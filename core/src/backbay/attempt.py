@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 from .errors import BackbayError, ConfigurationError, LimitExceededError, Phase, ProtocolError, RequestError
@@ -13,6 +14,9 @@ from .request import Request
 from .retry import RetryPolicy
 
 T = TypeVar("T")
+
+ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
+"""The call of a backend made of backends, while it asks one of them: so it knows of each attempt as it is made."""
 
 
 class Call:
@@ -27,9 +31,22 @@ class Call:
         phase: Where the call is.
         request_id: The vendor's id of the request, once known.
         dropped: Options that were left out by the caller's leave.
+        asked: In a backend made of backends, the call of the one that was asked last; else ``None``.
     """
 
-    __slots__ = ("_limits", "_watch", "attempts", "backend", "dropped", "model", "phase", "request", "request_id")
+    __slots__ = (
+        "_limits",
+        "_parent",
+        "_watch",
+        "asked",
+        "attempts",
+        "backend",
+        "dropped",
+        "model",
+        "phase",
+        "request",
+        "request_id",
+    )
 
     def __init__(
         self,
@@ -49,6 +66,22 @@ class Call:
         self.request_id: str | None = None
         self._limits = limits
         self._watch: Watch | None = None
+        self.asked: Call | None = None
+        self._parent = ASKING.get()
+        if self._parent is not None:
+            self._parent.asked = self
+
+    @property
+    def served_by(self) -> str | None:
+        """Id of the backend that was asked last, where one was chosen among several; else ``None``."""
+        asked = self.asked
+        return None if asked is None else asked.served_by or asked.backend
+
+    def count(self) -> None:
+        """Count an attempt, for those above too."""
+        self.attempts += 1
+        if self._parent is not None:
+            self._parent.count()
 
     @property
     def watch(self) -> Watch:
@@ -64,16 +97,21 @@ class Call:
             BackbayError: The last failure, told all that this call knows.
         """
         while True:
-            self.attempts += 1
+            self.count()
             try:
-                return await self.watch.wait(once())
+                result = await self.watch.wait(once())
             except Exception as failure:
                 error = self.explain(failure)
-                pause = retry.pause(error, self.attempts, self.watch.remaining)
-                if pause is None or isinstance(error, LimitExceededError):
+                pause = None
+                if not isinstance(error, LimitExceededError):
+                    pause = retry.pause(error, self.attempts, self.watch.remaining)
+                if pause is None or not retry.granted(error):
                     if error is failure:
                         raise
                     raise error from failure
+            else:
+                retry.succeeded()
+                return result
             try:
                 await self.watch.wait(asyncio.sleep(pause))
             except LimitExceededError as failure:
@@ -85,9 +123,12 @@ class Call:
         An exception that is not ours (a defect of a plugin) becomes a ``ProtocolError``; chain it.
         """
         error = failure if isinstance(failure, BackbayError) else foreign(failure)
+        refused = isinstance(error, RequestError | ConfigurationError)  # These say that nothing was sent.
+        if self.asked is not None and not refused:
+            self.asked.explain(error)
         error.backend = error.backend or self.backend
         error.model = error.model or self.model
-        if not isinstance(error, RequestError | ConfigurationError):  # These say that nothing was sent.
+        if not refused:
             error.attempts = max(error.attempts, self.attempts)
         error.phase = error.phase or self.phase
         error.request_id = error.request_id or self.request_id

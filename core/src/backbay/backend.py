@@ -6,7 +6,6 @@ limits, retries and hooks cannot be forgotten.
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -79,8 +78,8 @@ class Backend(Facets):
     def with_options(self, **options: Unpack[Options]) -> Self:
         """Return this backend with other default options. Both share connections, and are closed together."""
         check_names(options)
-        view = copy.copy(self)
-        view._defaults = {**self._defaults, **options}  # noqa: SLF001 (a copy of this class)
+        view = self._view()
+        view._defaults = {**self._defaults, **options}
         return view
 
     @final
@@ -142,6 +141,18 @@ class Backend(Facets):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def _view(self) -> Self:
+        """Return another object of this backend, which shares all that it holds."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        return view
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "A backend cannot be pickled or copied: it has a key and connections. Connect again, by name, where it is "
+            "needed; with_options() gives one with other defaults."
+        )
 
     def __repr__(self) -> str:
         return f"<Backend {self.id} model={self.model!r}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .errors import AmbiguousBackendError, DisabledBackendError, UnknownBackendError
+from .errors import AmbiguousBackendError, DisabledBackendError, ReservedBackendError, UnknownBackendError
 from .installed import Entry
 from .known import KNOWN
 from .selection import ALLOW_VARIABLE, NAME, PIN_VARIABLE, allow_list, normalised, pins
@@ -27,6 +27,7 @@ def choose(name: str, distribution: str | None, claims: Claims) -> Entry:
         UnknownBackendError: Nothing has the name, or not in that distribution.
         DisabledBackendError: ``BACKBAY_PLUGINS`` leaves out what has it.
         AmbiguousBackendError: Several distributions have it.
+        ReservedBackendError: It is a name of the Backbay project's, and another distribution than the project's has it.
         ConfigurationError: ``BACKBAY_PIN`` cannot be read.
     """
     found: Sequence[Entry] = [entry for entry in claims.get(name, ()) if not entry.shadowed]
@@ -44,7 +45,17 @@ def choose(name: str, distribution: str | None, claims: Claims) -> Entry:
         raise _disabled(name, found)
     if len(allowed) > 1:
         raise _ambiguous(name, allowed)
+    if distribution is None and name not in pins() and usurped(allowed[0]):
+        raise _reserved(name, allowed[0])
     return allowed[0]
+
+
+def usurped(entry: Entry) -> bool:
+    """Whether an entry point has a name that belongs to another distribution than its own, by the project's table."""
+    rightful = KNOWN.get(entry.name)
+    if rightful is None or entry.distribution is None or entry.built_in:
+        return False
+    return entry.distribution.key != normalised(rightful)
 
 
 def refuse_model(reference: str, parts: tuple[str, str | None]) -> None:
@@ -113,6 +124,16 @@ def _ambiguous(name: str, found: Sequence[Entry]) -> AmbiguousBackendError:
         backend=name,
         hint=f"Name one, {' or '.join(f'{name}@{key}' for key in keys)}; set {PIN_VARIABLE}={name}={keys[0]}; "
         "or uninstall the others.",
+    )
+
+
+def _reserved(name: str, found: Entry) -> ReservedBackendError:
+    owner = found.distribution.name if found.distribution else name
+    return ReservedBackendError(
+        f"The backend name {name!r} belongs to {KNOWN[name]}, and {found.origin} claims it.",
+        backend=name,
+        hint=f"Install {KNOWN[name]} and uninstall {owner}. If {owner} is what you want, say so: "
+        f"{name}@{owner}, or {PIN_VARIABLE}={name}={owner}.",
     )
 
 

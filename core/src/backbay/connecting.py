@@ -96,9 +96,13 @@ def build(
     elif wire is not None or spec.wires[0] in spec.per_wire:
         spec = _on_wire(spec, wire or spec.wires[0])
     refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.arguments}, backend=spec.name)
+    key = _credential(spec, given)
+    address = _base_url(spec, base_url) if is_http else None
+    if address is not None and config.get("allow_key_elsewhere") is not True:
+        _check_key_origin(spec, key, address, given=isinstance(given, Secret))
     settings = Settings(
-        api_key=_credential(spec, given),
-        base_url=_base_url(spec, base_url) if is_http else None,
+        api_key=key,
+        base_url=None if address is None else address[0],
         wire=wire,
         limits=as_limits(limits),
         retry=_retry(config.pop("retries", None)),
@@ -175,19 +179,28 @@ def _credential(spec: BackendSpec, given: Secret | Literal[""] | None) -> Secret
     return found
 
 
-def _base_url(spec: BackendSpec, given: str | None) -> str | None:
-    """Return the address that the caller or the environment says; ``None`` leaves it to the spec."""
+def _base_url(spec: BackendSpec, given: str | None) -> tuple[str, str] | None:
+    """Return the address that the caller or the environment says, and who says it; ``None`` leaves it to the spec."""
     from .http.urls import from_host, with_path
 
     if given is not None:
-        return with_path(given, spec.base_path)
+        return with_path(given, spec.base_path), "base_url="
     for variable in spec.base_url_env:
         if os.environ.get(variable, "").strip():
-            return with_path(os.environ[variable].strip(), spec.base_path)
+            return with_path(os.environ[variable].strip(), spec.base_path), variable
     for variable in spec.host_env:
         if os.environ.get(variable, "").strip():
-            return with_path(from_host(os.environ[variable].strip(), spec.default_base_url), spec.base_path)
+            return with_path(from_host(os.environ[variable].strip(), spec.default_base_url), spec.base_path), variable
     return None
+
+
+def _check_key_origin(spec: BackendSpec, key: Secret | None, address: tuple[str, str], *, given: bool) -> None:
+    from .http.keyorigin import check_key_origin
+    from .http.urls import check_base_url
+
+    # An address that is none is refused as such, and not as somebody else's.
+    url = check_base_url(address[0], backend=spec.name, allow_insecure_http=True)
+    check_key_origin(spec, key, key_given=given, url=url, url_from=address[1])
 
 
 def _on_wire(spec: BackendSpec, wire: str) -> BackendSpec:

@@ -4,6 +4,7 @@
     ├── RegistryError                     while resolving a name; no I/O has happened
     │   ├── UnknownBackendError           no installed plugin has that name (also a LookupError)
     │   ├── AmbiguousBackendError         two distributions claim the name
+    │   ├── ReservedBackendError          the name belongs to another distribution than the one that claims it
     │   ├── BackendImportError            the plugin fails to import (also an ImportError)
     │   ├── IncompatibleBackendError      the plugin wants another core version or protocol edition
     │   ├── DisabledBackendError          BACKBAY_PLUGINS leaves the plugin out
@@ -65,6 +66,7 @@ _CONTEXT = (
     "partial",
     "body",
     "hint",
+    "errors",
 )
 
 
@@ -85,6 +87,7 @@ class BackbayError(Exception):
         partial: What had been received of the answer, or ``None`` if nothing had.
         body: At most 2000 characters of the vendor's error body, or ``None``.
         hint: What to try, or ``None``.
+        errors: What other backends failed with that ``fallback`` asked for the same call, in order; else ``()``.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class BackbayError(Exception):
         partial: Response | None = None,
         body: str | None = None,
         hint: str | None = None,
+        errors: tuple[BackbayError, ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -118,6 +122,7 @@ class BackbayError(Exception):
         self.partial = partial
         self.body = body
         self.hint = hint
+        self.errors = errors
 
     def __str__(self) -> str:
         about = [f"{name} {value}" for name, value in self._facts() if value is not None]
@@ -132,6 +137,7 @@ class BackbayError(Exception):
             ("code", self.code),
             ("attempts", self.attempts or None),
             ("request id", self.request_id),
+            ("others", "; ".join(f"{error.backend}: {type(error).__name__}" for error in self.errors) or None),
         ]
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -155,6 +161,10 @@ class UnknownBackendError(RegistryError, LookupError):
 
 class AmbiguousBackendError(RegistryError):
     """Two or more distributions register this name; the message names each."""
+
+
+class ReservedBackendError(RegistryError):
+    """The name belongs to a distribution of the Backbay project, and another one claims it; the message names both."""
 
 
 class BackendImportError(RegistryError, ImportError):
@@ -215,6 +225,9 @@ class ConnectError(TransportError):
 
 class ConnectionLostError(TransportError):
     """The connection broke, or HTTP framing was violated, after the connection was made."""
+
+    stale = False
+    """Whether it had served others, and broke before anything came: the server, most likely, had just closed it."""
 
 
 class LimitExceededError(BackbayError, TimeoutError):

@@ -51,6 +51,10 @@ class Distribution:
         self._folder = folder
         self._read = read
 
+    def read(self, filename: str) -> str | None:
+        """Return one of its metadata files as text; ``None`` if it has none of that name."""
+        return self._read(filename)
+
     @cached_property
     def _headers(self) -> tuple[tuple[str, str], ...]:
         return headers(self._read)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _PLAIN_RANGE = re.compile(r"backbay\s*\(?\s*((?:>=|<)\s*[0-9.]*[0-9]\s*,?\s*)+\)?")
+_LONGEST = 1000
+"""Characters of a requirement that anybody writes; Python refuses to read numbers of more than 4300 digits."""
 _CLAUSE = re.compile(r"(>=|<)\s*([0-9]+(?:\.[0-9]+)*)")
 
 
@@ -26,19 +28,22 @@ def unmet(requirements: Iterable[str], installed: str) -> str | None:
 
 
 def _unmet(text: str, installed: str) -> str | None:
-    if _PLAIN.fullmatch(installed) and _PLAIN_RANGE.fullmatch(text) and _satisfies(text, installed):
+    plain = len(text) <= _LONGEST and _PLAIN.fullmatch(installed) and _PLAIN_RANGE.fullmatch(text)
+    if plain and _satisfies(text, installed):
         # The usual case, ">=0.1,<0.2", without the cost of importing packaging (about 20 ms).
         return None
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
+        if len(text) > _LONGEST:
+            raise InvalidRequirement("it is too long")
         requirement = Requirement(text)
-    except InvalidRequirement:
-        return f"its requirement {text!r} cannot be read"
-    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-        return None
-    if requirement.specifier.contains(installed, prereleases=True):
-        return None
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            return None
+        if requirement.specifier.contains(installed, prereleases=True):
+            return None
+    except (ValueError, KeyError):  # of Requirement its own kind, of markers and versions whatever they say
+        return f"its requirement {text[:_LONGEST]!r} cannot be read"
     return f"it requires backbay{requirement.specifier}, and {installed} is installed"
 
 

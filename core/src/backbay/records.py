@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from . import loading
+from . import loading, provenance
 from .choosing import Claims, choose
 from .errors import IncompatibleBackendError, RegistryError
 from .installed import Entry
@@ -40,6 +40,9 @@ class PluginRecord:
         state: What has become of it.
         reason: Why it is not ``ok``; ``None`` if it is.
         value: Its entry point, ``package.module:attribute``.
+        record_hash: The SHA-256 of the distribution's RECORD, which has a hash of each of its files; ``None`` if there
+            is none.
+        direct_url: The URL or folder that it was installed from, without credentials; ``None`` if from an index.
     """
 
     name: str
@@ -49,6 +52,8 @@ class PluginRecord:
     state: PluginState
     reason: str | None
     value: str
+    record_hash: str | None = None
+    direct_url: str | None = None
 
 
 def record(entry: Entry, claims: Claims, *, load: bool) -> PluginRecord:
@@ -63,6 +68,8 @@ def record(entry: Entry, claims: Claims, *, load: bool) -> PluginRecord:
         state=state,
         reason=reason,
         value=entry.value,
+        record_hash=provenance.record_hash(owner) if owner else None,
+        direct_url=provenance.direct_url(owner) if owner else None,
     )
 
 

@@ -102,6 +102,8 @@ def resolve(name: str) -> BackendSpec:
     Raises:
         UnknownBackendError: No installed plugin has the name; says what is near, and how to install what is known.
         AmbiguousBackendError: Several distributions claim it, and neither the name nor ``BACKBAY_PIN`` says which.
+        ReservedBackendError: The name belongs to another distribution than the one that claims it, and neither the name
+            nor ``BACKBAY_PIN`` says that this one is meant.
         DisabledBackendError: ``BACKBAY_PLUGINS`` leaves it out.
         IncompatibleBackendError: The plugin is made for another version of Backbay.
         BackendImportError: The plugin failed to import; the cause is chained.

@@ -96,6 +96,7 @@ class Response:
         details: What has no field here: log probabilities, citations, audio. By the vendor's names.
         attempts: How many times the request was sent; 1 if the first attempt worked.
         dropped: What was left out of the request because the backend lacks it, by the caller's leave.
+        served_by: Id of the backend that answered, where ``fallback`` or ``route`` chose one; else ``None``.
         raw: The vendor's whole body, where the answer was not streamed; else ``None``.
     """
 
@@ -112,6 +113,7 @@ class Response:
     details: JSONObject = field(default_factory=dict)
     attempts: int = 1
     dropped: tuple[str, ...] = ()
+    served_by: str | None = None
     raw: JSONObject | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -13,8 +13,8 @@ ALLOW_VARIABLE = "BACKBAY_PLUGINS"
 PIN_VARIABLE = "BACKBAY_PIN"
 """Names the variable that decides names which several distributions claim: ``acme=backbay-acme,...``."""
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-"""What a backend name looks like."""
+NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+"""What a backend name looks like: no two that look alike, since each is its own normal form (PEP 503) and ASCII."""
 
 _SEPARATORS = re.compile(r"[-_.]+")
 

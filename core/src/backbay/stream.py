@@ -73,7 +73,8 @@ class EventStream(AsyncIterator[Event]):
     @property
     def partial(self) -> Response:
         """What has come so far; its ``finish`` is ``None`` until the stream has ended."""
-        return replace(self._fold.response(), attempts=self._call.attempts, dropped=self._call.dropped)
+        call = self._call
+        return replace(self._fold.response(), attempts=call.attempts, dropped=call.dropped, served_by=call.served_by)
 
     async def collect(self) -> Response:
         """Read to the end; return the whole answer. Raises what reading raises."""

@@ -46,13 +46,13 @@ class _Ahead:
             failure = caught
         with self._changed:
             self._failure, self._done = failure, True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _put(self, event: Event) -> bool:
         """Keep an event; return whether to wait for room."""
         with self._changed:
             self._events.append(event)
-            self._changed.notify()
+            self._changed.notify_all()
             if len(self._events) >= AHEAD:
                 self._paused = True
                 self._room.clear()
@@ -87,6 +87,7 @@ class SyncStream(Iterator[Event]):
         self._stream = stream
         self._fold = Fold()
         self._ahead: _Ahead | None = None
+        self._beginning = threading.Lock()
         self._closed = False
         self._finalizer: weakref.finalize[..., SyncStream] | None = None
 
@@ -109,7 +110,7 @@ class SyncStream(Iterator[Event]):
         known = self._stream.partial
         if self._ahead is None:
             return known
-        return replace(self._fold.response(), attempts=known.attempts, dropped=known.dropped)
+        return replace(self._fold.response(), attempts=known.attempts, dropped=known.dropped, served_by=known.served_by)
 
     def collect(self) -> Response:
         """Read to the end; return the whole answer. Raises what reading raises."""
@@ -129,8 +130,9 @@ class SyncStream(Iterator[Event]):
     def __next__(self) -> Event:
         if self._closed:
             raise ClosedError("The stream is closed.")
-        if self._ahead is None:
-            self._ahead = self._begin()
+        with self._beginning:
+            if self._ahead is None:
+                self._ahead = self._begin()
         check_thread()
         event = self._ahead.take()
         if event is None:

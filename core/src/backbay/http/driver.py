@@ -15,12 +15,14 @@ from ..folding import fold
 from ..limits import NO_LIMITS
 from ..request import Request
 from ..response import Embeddings, Health, ModelInfo, Ranking, Response
-from ..secrets import redact
+from ..secrets import Secret
 from ..settings import Settings
 from ..spec import BackendSpec
 from . import setup, urls
-from .codec import MAX_BODY, HTTPRequest
-from .intake import MAX_ERROR_BODY, drain, read, read_some
+from .codec import MAX_BODY, Authorizer, HTTPRequest
+from .intake import MAX_ERROR_BODY, close, drain, read, read_some
+from .redaction import Hidden
+from .sealing import seal, uncover
 from .statuses import response_error
 from .transport import Transport, TransportResponse
 
@@ -35,6 +37,11 @@ class _Headers(list[tuple[str, str]]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} headers>"
+
+
+def _secrets(key: Secret | None, authorizer: Authorizer | None) -> list[str]:
+    found = [] if key is None else [key.reveal()]
+    return found if authorizer is None else [*found, *authorizer.secrets()]
 
 
 class HTTPBackend(Backend):
@@ -55,6 +62,7 @@ class HTTPBackend(Backend):
         self._headers = setup.headers(spec, settings, self._codec)
         self._auth_header = self._codec.auth_header or spec.auth_header
         self._authorizer = setup.authorizer(spec, settings)
+        self._hidden = Hidden(partial(_secrets, settings.api_key, self._authorizer))
         # In a list, so that the views of with_options share it, whoever needs it first.
         self._transport: list[Transport] = [] if settings.transport is None else [settings.transport]
 
@@ -77,6 +85,7 @@ class HTTPBackend(Backend):
         decoder = self._codec.decoder()
         chunks = response.chunks()
         ended = False
+        data, event = b"", None
         try:
             async for data in chunks:
                 call.watch.byte()
@@ -92,24 +101,33 @@ class HTTPBackend(Backend):
                 yield event
             if decoder.failure is not None:
                 raise self._cleaned(decoder.failure)
+        except Exception as failure:
+            # What came may have the key in it, and this frame is the first that a traceback shows of the driver.
+            data, event = b"", None
+            seal(failure)
+            raise
         finally:
-            await response.aclose()
+            try:
+                await close(chunks)
+            finally:
+                await response.aclose()
 
     async def _whole(self, call: Call) -> Response:
         assert call.request is not None
-        body = await self._fetch(self._codec.encode(call.request, stream=False), call)
-        call.phase = "decode"
-        decoded = self._decoded(lambda: self._codec.decode(body))
+        request = self._codec.encode(call.request, stream=False)
+        decoded = await self._asked(request, call, self._codec.decode)
         return fold(decoded.events, raw=decoded.raw)
 
     async def _models(self, call: Call) -> Sequence[ModelInfo]:
         found: list[ModelInfo] = []
         path = self.spec.models_path or ""
         for _ in range(MAX_PAGES):
-            body = await self._fetch(HTTPRequest("GET", path), call)
-            call.phase = "decode"
-            found += self._decoded(partial(self._codec.decode_models, body))
-            query = self._codec.next_page(body)
+            listed, query = await self._asked(
+                HTTPRequest("GET", path),
+                call,
+                lambda body: (self._codec.decode_models(body), self._codec.next_page(body)),
+            )
+            found += listed
             if query is None:
                 return found
             first = self.spec.models_path or ""
@@ -121,22 +139,18 @@ class HTTPBackend(Backend):
     ) -> Ranking:
         if call.model is None:
             raise ConfigurationError("There is no model to ask for a ranking; give model=.", backend=self.id)
-        body = await self._fetch(self._codec.encode_rerank(call.model, query, documents, top_n, extra), call)
-        call.phase = "decode"
-        return self._decoded(lambda: self._codec.decode_rerank(body, len(documents)))
+        request = self._codec.encode_rerank(call.model, query, documents, top_n, extra)
+        return await self._asked(request, call, lambda body: self._codec.decode_rerank(body, len(documents)))
 
     async def _count(self, call: Call) -> int:
         assert call.request is not None
-        body = await self._fetch(self._codec.encode_count(call.request), call)
-        call.phase = "decode"
-        return self._decoded(lambda: self._codec.decode_count(body))
+        return await self._asked(self._codec.encode_count(call.request), call, self._codec.decode_count)
 
     async def _vectors(self, call: Call, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
         if call.model is None:
             raise ConfigurationError("There is no model to ask for embeddings; give model=.", backend=self.id)
-        body = await self._fetch(self._codec.encode_embeddings(call.model, inputs, extra), call)
-        call.phase = "decode"
-        return self._decoded(lambda: self._codec.decode_embeddings(body, len(inputs)))
+        request = self._codec.encode_embeddings(call.model, inputs, extra)
+        return await self._asked(request, call, lambda body: self._codec.decode_embeddings(body, len(inputs)))
 
     async def _probe(self) -> Health:
         start = time.perf_counter()
@@ -157,11 +171,22 @@ class HTTPBackend(Backend):
         for transport in self._transport:
             await transport.aclose()
 
-    async def _fetch(self, request: HTTPRequest, call: Call) -> bytes:
+    async def _asked(self, request: HTTPRequest, call: Call, decode: Callable[[bytes], T]) -> T:
+        """Send, read the whole answer, and return what ``decode`` makes of it."""
         response = await self._send(request, call)
+        body = b""
         try:
-            return await read(response, MAX_BODY, call)
+            body = await read(response, MAX_BODY, call)
+            call.phase = "decode"
+            return decode(body)
+        except BackbayError as error:
+            seal(error)
+            raise self._cleaned(error) from error.__cause__
+        except Exception as failure:
+            seal(failure)
+            raise
         finally:
+            del body  # which may have the key in it
             await response.aclose()
 
     async def _send(self, request: HTTPRequest, call: Call) -> TransportResponse:
@@ -182,13 +207,14 @@ class HTTPBackend(Backend):
         """Send; return a response of any status."""
         url = urls.join(self.base_url, request.path)
         headers = self._all_headers("application/json" if request.body else "")
-        headers += [(name, value) for name, value in request.headers.items()]
-        if self._authorizer is not None:
-            signed = await self._authorizer.headers(request.method, url, dict(headers), request.body)
-            headers += [(name, value) for name, value in signed.items()]
+        headers += request.headers.items()
         try:
+            if self._authorizer is not None:
+                # In no variable of this frame, since there is a token among them.
+                headers += (await self._authorizer.headers(request.method, url, dict(headers), request.body)).items()
             return await self._get_transport().send(request.method, url, headers, request.body)
         except BackbayError as error:
+            seal(error)
             self._cleaned(error)  # Words of a peer that does not speak HTTP may be in it.
             raise
 
@@ -197,12 +223,6 @@ class HTTPBackend(Backend):
         facts = self._codec.error(response.status, response.headers, body)
         return response_error(response.status, response.headers, body, facts, redact=self._redact)
 
-    def _decoded(self, decode: Callable[[], T]) -> T:
-        try:
-            return decode()
-        except BackbayError as error:
-            raise self._cleaned(error) from error.__cause__
-
     def _cleaned(self, error: BackbayError) -> BackbayError:
         """Take the key out of an error that a codec made."""
         error.message = self._redact(error.message)
@@ -210,13 +230,7 @@ class HTTPBackend(Backend):
         for name in ("body", "code", "request_id", "hint"):
             text = getattr(error, name)
             setattr(error, name, None if text is None else self._redact(text))
-        cause: BaseException | None = error.__cause__
-        while cause is not None:
-            if self._redact(str(cause)) != str(cause):
-                # A library repeats what a peer sent, and the peer repeated the key.
-                error.__cause__ = None
-                break
-            cause = cause.__cause__ or cause.__context__
+        uncover(error, self._redact)
         return error
 
     def _request_id(self, response: TransportResponse) -> str | None:
@@ -224,13 +238,7 @@ class HTTPBackend(Backend):
         return self._redact(found) if found else None
 
     def _redact(self, text: str) -> str:
-        secret = self.settings.api_key
-        hidden = [] if secret is None else [secret.reveal()]
-        if self._authorizer is not None:
-            hidden += self._authorizer.secrets()
-        for value in hidden:
-            text = redact(text, value)
-        return text
+        return self._hidden.redact(text)
 
     def _all_headers(self, content_type: str) -> _Headers:
         headers = _Headers(self._headers)

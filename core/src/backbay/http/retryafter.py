@@ -36,7 +36,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
     Args:
         headers: The response's headers, by lower-case name.
-        now: The present time, in seconds since 1970 UTC; only a date is compared with it.
+        now: The present time, in seconds since 1970 UTC. Only a date is compared with it, and only if the response has
+            no ``Date`` of its own: two times of one clock say how long, even where that clock is wrong.
 
     Returns:
         ``None`` if no header asks for a pause: there is none, it cannot be read, or it says 0, less than 0 or a date
@@ -49,7 +50,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     seconds = _number(value)
     if seconds is None:
         until = _date(value, now)
-        seconds = None if until is None else until - now
+        sent = _date(headers.get("date", ""), now)
+        seconds = None if until is None else until - (now if sent is None else sent)
     return min(seconds, LONGEST) if seconds is not None and seconds > 0 else None
 
 

@@ -18,6 +18,7 @@ from .codec import Authorizer, AuthorizerClass, Codec, CodecClass
 CONFIG = {
     "headers": "further headers of every request",
     "allow_insecure_http": "let http:// go to another machine",
+    "allow_key_elsewhere": "let the key go to an address that is not the vendor's",
 }
 """What ``connect`` takes for every HTTP backend, besides what its spec declares."""
 

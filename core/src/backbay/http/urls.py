@@ -49,7 +49,9 @@ def check_base_url(url: str, *, backend: str, allow_insecure_http: bool) -> str:
 
 def with_path(url: str, path: str) -> str:
     """Return ``url`` with ``path`` if it has no path of its own; what is no URL stays as it is."""
-    rest = url.partition("://")[2] if isinstance(url, str) else "/"
+    if not isinstance(url, str):
+        return url  # check_base_url says that it is none.
+    rest = url.partition("://")[2]
     return url.rstrip("/") + path if path and not rest.rstrip("/").count("/") else url
 
 

@@ -10,7 +10,6 @@ the backend's name; see ``anthropic_events``.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -203,7 +202,7 @@ def _source(part: FilePart, kind: str | None, index: int) -> Block:
 def _decoded(data: str, index: int) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise InvalidRequestError(f"messages[{index}]: a file of text must be base64 of UTF-8.") from None
 
 

@@ -8,7 +8,6 @@ recorded traffic.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,7 +88,9 @@ class Details:
             if name == "delta" and isinstance(value, dict):
                 _grow(known["message"], value)
             elif name == "logprobs" and isinstance(value, dict):
-                _grow(known.setdefault(name, {}), value)
+                if not isinstance(known.get(name), dict):
+                    known[name] = {}
+                _grow(known[name], value)
             elif name not in ("delta", "message", "index") and value is not None:
                 known[name] = value
 
@@ -109,11 +110,13 @@ class Details:
 
     def _add_logprobs(self, logprobs: object) -> None:
         if not isinstance(logprobs, dict):
-            self._logprobs.setdefault("content", []).append(logprobs)
+            self._add_logprobs({"content": [logprobs]})
             return
         for name, value in logprobs.items():
-            if isinstance(value, list):
-                self._logprobs.setdefault(name, []).extend(value)
+            if isinstance(value, list) and isinstance(self._logprobs.get(name), list):
+                self._logprobs[name].extend(value)
+            elif isinstance(value, list):
+                self._logprobs[name] = list(value)
             elif value is not None:
                 self._logprobs[name] = value
 
@@ -136,7 +139,7 @@ def _joined_base64(first: str, second: str) -> str:
         return first + second
     try:
         joined = base64.b64decode(first, validate=True) + base64.b64decode(second, validate=True)
-    except binascii.Error:
+    except ValueError:
         return first + second
     return base64.b64encode(joined).decode("ascii")
 

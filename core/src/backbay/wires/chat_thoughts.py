@@ -86,7 +86,8 @@ def _words(block: Mapping[str, Any]) -> str:
 
 def _continues(last: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
     """Whether a streamed block is more of the one before it: of a kind that comes in pieces, and not signed yet."""
-    if block.get("type") not in _GROWING or last.get("signature"):
+    kind = block.get("type")
+    if not isinstance(kind, str) or kind not in _GROWING or last.get("signature"):
         return False
     return all(last.get(name) == block.get(name) for name in ("type", "index")) and (
         not last.get("id") or not block.get("id") or last["id"] == block["id"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 
 from ..errors import DecodeError
 from ..response import Embeddings, ModelInfo, Ranked, Ranking, Usage
-from .reading import excerpt, load, load_object
+from .reading import excerpt, floats, load, load_object, whole_number
 
 _WINDOWS = (
     # OpenRouter, Together, Groq, Venice; vLLM and SGLang; Groq; Mistral and LM Studio.
@@ -117,10 +116,11 @@ def _vector(value: object, body: bytes, packed: str) -> list[float]:
         try:
             data = base64.b64decode(value, validate=True)
             return [float(x) for x in struct.unpack(f"<{len(data) // struct.calcsize(packed)}{packed}", data)]
-        except (binascii.Error, struct.error):
+        except (ValueError, struct.error):
             value = None
-    if isinstance(value, list) and all(isinstance(x, int | float) for x in value):
-        return [float(x) for x in value]
+    found = floats(value)
+    if found is not None:
+        return found
     raise DecodeError("An embedding is neither a list of numbers nor base64 of floats.", body=excerpt(body))
 
 
@@ -134,20 +134,20 @@ def read_usage(value: object) -> Usage | None:
     prompt, completion = value.get("prompt_tokens_details"), value.get("completion_tokens_details")
     prompt = prompt if isinstance(prompt, dict) else {}
     completion = completion if isinstance(completion, dict) else {}
-    cached = _count(prompt.get("cached_tokens"))
+    cached = whole_number(prompt.get("cached_tokens"))
     if cached is None:
         # DeepSeek's own field, and Together's and Moonshot's. Servers that do not count write 0 into the second.
-        cached = _count(value.get("prompt_cache_hit_tokens"))
-        cached = (_count(value.get("cached_tokens")) or None) if cached is None else cached
+        cached = whole_number(value.get("prompt_cache_hit_tokens"))
+        cached = (whole_number(value.get("cached_tokens")) or None) if cached is None else cached
     usage = Usage(
-        input=_count(value.get("prompt_tokens", value.get("input_tokens"))),
-        output=_count(value.get("completion_tokens", value.get("output_tokens"))),
+        input=whole_number(value.get("prompt_tokens", value.get("input_tokens"))),
+        output=whole_number(value.get("completion_tokens", value.get("output_tokens"))),
         cached=cached,
-        cache_written=_count(prompt.get("cache_write_tokens")),
-        reasoning=_count(completion.get("reasoning_tokens")),
+        cache_written=whole_number(prompt.get("cache_write_tokens")),
+        reasoning=whole_number(completion.get("reasoning_tokens")),
         raw=value,
     )
-    if usage.output is not None and usage.reasoning and _apart(usage, _count(value.get("total_tokens"))):
+    if usage.output is not None and usage.reasoning and _apart(usage, whole_number(value.get("total_tokens"))):
         usage = replace(usage, output=usage.output + usage.reasoning)
     known = (usage.input, usage.output, usage.cached, usage.cache_written, usage.reasoning)
     return None if all(item is None for item in known) else usage
@@ -159,12 +159,6 @@ def _apart(usage: Usage, total: int | None) -> bool:
     if total is None or usage.input is None:
         return thought > said
     return total == usage.input + said + thought
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
-        return None
-    return int(value)
 
 
 def read_ranking(body: bytes, count: int) -> Ranking:
@@ -190,6 +184,7 @@ def _ranked(item: object, count: int) -> Ranked | None:
     if not isinstance(item, dict):
         return None
     index, score = item.get("index"), item.get("relevance_score", item.get("score"))
-    if not isinstance(index, int) or not 0 <= index < count or not isinstance(score, int | float):
+    scores = floats([score])
+    if not isinstance(index, int) or not 0 <= index < count or scores is None:
         return None
-    return Ranked(index=index, score=float(score))
+    return Ranked(index=index, score=scores[0])

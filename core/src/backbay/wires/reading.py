@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pydantic_core import from_json
 
@@ -54,7 +54,7 @@ def load(body: bytes, what: str) -> Any:
             hint="The base URL seems wrong: it leads to a web page, not to the API. Is its path, often /v1, right?",
         )
     try:
-        return from_json(body)
+        return from_json(body, allow_inf_nan=False)
     except ValueError:
         return _slowly(body, what)
 
@@ -62,7 +62,7 @@ def load(body: bytes, what: str) -> Any:
 def _slowly(body: bytes, what: str) -> Any:
     # The fast reader refuses bytes that are not UTF-8 and nesting over 200 levels; say which it was.
     try:
-        return json.loads(body.decode("utf-8-sig").strip())
+        return json.loads(body.decode("utf-8-sig").strip(), parse_constant=_no_number)
     except UnicodeDecodeError as failure:
         problem = f"bytes that are not UTF-8 at {failure.start}"
     except RecursionError:
@@ -75,15 +75,38 @@ def _slowly(body: bytes, what: str) -> Any:
 def load_chunk(data: str | bytes) -> Any:
     """Return one chunk of a stream decoded as JSON; raises ``ValueError`` if it is none."""
     try:
-        return from_json(data)
+        return from_json(data, allow_inf_nan=False)
     except ValueError:
         # The fast reader refuses half of a surrogate pair, which vendors do send.
         try:
-            return json.loads(data)
+            return json.loads(data, parse_constant=_no_number)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def excerpt(body: bytes) -> str:
     """Return the beginning of a body for people, at most 2000 characters."""
     return body[:8000].decode("utf-8", "replace")[:2000]
+
+
+def whole_number(value: object) -> int | None:
+    """Return a count: a number without a fraction, 0 or above; ``None`` for all else, infinity and NaN among it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return None
+    return int(value) if isinstance(value, int) or value.is_integer() else None
+
+
+def floats(values: object) -> list[float] | None:
+    """Return a list of numbers as floats; ``None`` for what is none, or has a number that no float can be."""
+    if not isinstance(values, list):
+        return None
+    if not all(isinstance(item, int | float) and not isinstance(item, bool) for item in values):
+        return None
+    try:
+        return [float(item) for item in values]
+    except OverflowError:
+        return None

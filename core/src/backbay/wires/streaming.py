@@ -13,6 +13,12 @@ from ..http.sse import SSEDecoder
 from .reading import excerpt, load_chunk, load_object, looks_like
 
 _SHOWN = 2000
+MAX_BLANK = 2**20
+"""Bytes of white space before an answer, at most."""
+
+_DONE = 32
+"""Characters of the word that ends a stream, with white space around it, at most."""
+
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
 
@@ -87,6 +93,7 @@ class AnswerDecoder:
         self._reader = reader
         self._done = False
         self._head: bytearray | None = bytearray()
+        self._blank = 0
         self._body: bytearray | None = None
 
     def feed(self, data: bytes) -> Sequence[Event]:
@@ -142,6 +149,10 @@ class AnswerDecoder:
         self._head += data
         kind = looks_like(self._head)
         if kind == "nothing":
+            self._blank += len(self._head)  # Keep-alive of some gateways; but not without end.
+            self._head.clear()
+            if self._blank > MAX_BLANK:
+                self.failure = TooLargeError(f"The answer begins with more than {MAX_BLANK} bytes of white space.")
             return b""
         head, self._head = bytes(self._head), None
         if kind == "html" or (kind == "json" and self._decode is not None):
@@ -162,8 +173,11 @@ class AnswerDecoder:
 
     def _take(self, data: str | bytes) -> Sequence[Event]:
         self._chunks += 1
-        if data[:6] == "[DONE]" or data[-6:] == "[DONE]":
-            return self._end()
+        if len(data) < _DONE and isinstance(data, str) and data.strip() == "[DONE]":
+            if self._chunks > 1:
+                return self._end()
+            self.failure = DecodeError("The stream has an end, and no answer before it.", retryable=True)
+            return ()
         try:
             chunk = load_chunk(data)
         except ValueError as failure:

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..events import ToolDelta
 
+_TELLING = re.compile(r'["{}\[\]]')
+_IN_STRING = re.compile(r'["\\]')
+_SCALAR = 1000
+"""Characters of arguments that are no object and no array: longer ones are never taken for whole."""
+
 
 class _Call:
-    __slots__ = ("fragments", "name", "number", "opaque", "sent", "synthetic", "vendor_id")
+    __slots__ = ("fragments", "name", "number", "opaque", "sent", "synthetic", "vendor_id", "whole")
 
     def __init__(self, number: int, vendor_id: str) -> None:
         self.number = number
@@ -23,8 +29,68 @@ class _Call:
         self.synthetic = not vendor_id
         self.name = ""
         self.fragments: list[str] = []
+        self.whole = _Whole()
         self.opaque: dict[str, Any] | None = None
         self.sent = False
+
+
+class _Whole:
+    """Tells, in linear time, whether the arguments so far are a whole JSON value.
+
+    Objects and arrays are weighed by their brackets, and read once, when these are even: what is no JSON then cannot
+    become JSON by anything that follows.
+    """
+
+    __slots__ = ("_depth", "_escaped", "_kind", "_said", "_string")
+
+    def __init__(self) -> None:
+        self._kind = ""
+        self._depth = 0
+        self._string = False
+        self._escaped = False
+        self._said: bool | None = None
+
+    def add(self, fragment: str) -> None:
+        """Take more of the arguments."""
+        if not self._kind:
+            self._kind = fragment.lstrip()[:1]
+        if self._said is not False:
+            self._said = None
+        at = 0
+        while at < len(fragment):
+            if self._escaped:
+                self._escaped, at = False, at + 1
+                continue
+            found = (_IN_STRING if self._string else _TELLING).search(fragment, at)
+            if found is None:
+                return
+            at = found.end()
+            self._weigh(found[0])
+
+    def _weigh(self, mark: str) -> None:
+        if mark == "\\":
+            self._escaped = True
+        elif mark == '"':
+            self._string = not self._string
+        else:
+            self._depth += 1 if mark in "{[" else -1
+
+    def of(self, fragments: list[str]) -> bool:
+        """Whether ``fragments``, which are all that was added, are a whole value."""
+        if not fragments or self._said is False or self._depth > 0 or self._string:
+            return False
+        if self._said is None:
+            text = "".join(fragments)
+            if self._kind not in ("{", "[") and len(text) > _SCALAR:
+                self._said = False
+                return False
+            try:
+                json.loads(text)
+            except (ValueError, RecursionError):
+                self._said = False if self._kind in ("{", "[") else None
+                return False
+            self._said = True
+        return self._said
 
 
 class ToolDeltas:
@@ -34,7 +100,7 @@ class ToolDeltas:
         backend: The name under which a call's opaque data is kept; ``None`` keeps none.
     """
 
-    __slots__ = ("_answer_id", "_backend", "_calls", "_current", "_last")
+    __slots__ = ("_answer_id", "_backend", "_by_id", "_calls", "_current", "_last", "_next")
 
     def __init__(self, backend: str | None = None) -> None:
         self._backend = backend
@@ -42,6 +108,8 @@ class ToolDeltas:
         self._current: dict[int, _Call] = {}
         self._last: _Call | None = None
         self._answer_id = ""
+        self._by_id: dict[str, _Call] = {}
+        self._next: dict[str, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -58,7 +126,7 @@ class ToolDeltas:
         fragment = _fragment(function.get("arguments"))
         call = self._find(delta, name or "")
         if call is not self._last:
-            yield from self._flush(before=call)
+            yield from self._flush()
             self._last = call
         if name and not call.sent and name != call.name:
             call.name += name
@@ -68,12 +136,13 @@ class ToolDeltas:
             call.opaque = {self._backend: {"extra_content": delta["extra_content"]}}
         if fragment:
             call.fragments.append(fragment)
+            call.whole.add(fragment)
         if call.name and (fragment or (call.sent and call.opaque)):
             yield self._send(call, fragment)
 
     def end(self) -> Iterator[ToolDelta]:
-        """Yield the calls that are still held back."""
-        yield from self._flush(before=None)
+        """Yield the call that is still held back."""
+        yield from self._flush()
 
     @property
     def nameless(self) -> bool:
@@ -84,54 +153,46 @@ class ToolDeltas:
         vendor_id = delta.get("id") if isinstance(delta.get("id"), str) else ""
         index = delta.get("index") if isinstance(delta.get("index"), int) else None
         if vendor_id:
-            known = self._current.get(index) if index is not None else self._by_id(vendor_id)
+            known = self._current.get(index) if index is not None else self._by_id.get(vendor_id)
             if known is not None and known.vendor_id == vendor_id:
                 return known
             if known is not None and known.synthetic and not known.sent:
-                known.vendor_id, known.synthetic = self._unique(vendor_id), False
+                known.synthetic = False
+                self._name(known, vendor_id)
                 return known
-            return self._new(index, self._unique(vendor_id))
+            return self._new(index, vendor_id)
         known = self._current.get(index) if index is not None else self._last
-        if known is None or (name and self._complete(known)):
+        if known is None or (name and known.name and known.whole.of(known.fragments)):
             return self._new(index, "")
         return known
 
     def _new(self, index: int | None, vendor_id: str) -> _Call:
         call = _Call(len(self._calls), vendor_id)
         self._calls.append(call)
+        if vendor_id:
+            self._name(call, vendor_id)
         if index is not None:
             self._current[index] = call
         return call
 
-    def _by_id(self, vendor_id: str) -> _Call | None:
-        return next((call for call in self._calls if call.vendor_id == vendor_id), None)
+    def _name(self, call: _Call, wanted: str) -> None:
+        """Give a call an id that no other has."""
+        unique, number = wanted, self._next.get(wanted, 2)
+        while unique in self._by_id:
+            unique, number = f"{wanted}_{number}", number + 1
+        self._next[wanted] = number
+        self._by_id[unique] = call
+        call.vendor_id = unique
 
-    def _unique(self, vendor_id: str) -> str:
-        taken = {call.vendor_id for call in self._calls}
-        unique, number = vendor_id, 2
-        while unique in taken:
-            unique, number = f"{vendor_id}_{number}", number + 1
-        return unique
-
-    @staticmethod
-    def _complete(call: _Call) -> bool:
-        """Whether a delta with a name, and no id, begins another call rather than repeating this one's name."""
-        if not call.name or not call.fragments:
-            return False
-        try:
-            json.loads("".join(call.fragments))
-        except ValueError:
-            return False
-        return True
-
-    def _flush(self, *, before: _Call | None) -> Iterator[ToolDelta]:
-        for call in self._calls:
-            if call is not before and not call.sent and call.name:
-                yield self._send(call, "")
+    def _flush(self) -> Iterator[ToolDelta]:
+        """Yield the call that deltas were of last, if it is held back; no other can have got a name since."""
+        call = self._last
+        if call is not None and not call.sent and call.name:
+            yield self._send(call, "")
 
     def _send(self, call: _Call, fragment: str) -> ToolDelta:
         if not call.vendor_id:
-            call.vendor_id = self._unique(self._made_id(call.number))
+            self._name(call, self._made_id(call.number))
         if not call.sent:
             call.sent = True
             fragment = "".join(call.fragments)

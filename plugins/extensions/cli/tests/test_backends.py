@@ -34,6 +34,8 @@ def test_no_plugin_is_loaded_by_the_list(cli: Run, plugins: Install, tmp_path: P
         "state": "ok",
         "reason": None,
         "value": "backbay_acme:spec",
+        "record_hash": None,
+        "direct_url": None,
     }
     assert found["example"]["state"] == "ok"
     assert found["manual"]["distribution"] == "backbay"

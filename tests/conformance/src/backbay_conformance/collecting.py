@@ -84,8 +84,8 @@ def applies(kind: type[Laws], items: list[Any]) -> bool:
 
 def _needs_answers(item: pytest.Item) -> bool:
     name = getattr(item, "originalname", item.name)
-    home = next((each for each in getattr(item, "cls", object).__mro__ if name in vars(each)), object)
-    return issubclass(home, Laws) and home.needs_answers
+    homes: tuple[type, ...] = getattr(item, "cls", object).__mro__
+    return any(issubclass(home, Laws) and home.needs_answers for home in homes if name in vars(home))
 
 
 def _refusal(node: pytest.Class, name: str, why: str) -> Refusal:

@@ -8,10 +8,18 @@ from __future__ import annotations
 import ssl
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError, ConnectError, ConnectionLostError
 from ..transport import Transport, TransportResponse
+from .admission import Gates, Ticket
 from .perloop import PerLoop
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 try:
     import aiohttp
@@ -26,9 +34,36 @@ CONNECT_LIMIT = 10.0
 """Seconds for one connection to be made, TLS included."""
 
 
+_TICKET: ContextVar[Ticket | None] = ContextVar("_TICKET", default=None)
+
+
+class _Connector(aiohttp.TCPConnector):
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        if (ticket := _TICKET.get()) is not None:
+            ticket.connected()
+        return connection
+
+    async def _create_connection(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
+    ) -> ResponseHandler:
+        if (ticket := _TICKET.get()) is not None:
+            ticket.made = True
+        return await super()._create_connection(req, traces, timeout)
+
+
 class _Session:
     def __init__(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0)
+        self.gates = Gates()
+        connector = _Connector(limit=0, keepalive_timeout=30.0)
         self.session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT),
@@ -53,10 +88,13 @@ class AiohttpTransport(Transport):
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
         kept = await self._sessions.get()
+        address = URL(url, encoded=True)
+        ticket = await kept.gates.enter(address.scheme, address.host or "", address.port)
+        before = _TICKET.set(ticket)
         try:
             response = await kept.session.request(
                 method,
-                URL(url, encoded=True),
+                address,
                 headers=CIMultiDict([*headers, ("accept-encoding", "identity")]),
                 data=body or None,
                 allow_redirects=False,
@@ -70,7 +108,12 @@ class AiohttpTransport(Transport):
                 hint="Is the server running, and is the base URL right?",
             ) from _bare(failure)
         except (aiohttp.ClientError, OSError) as failure:
-            raise _lost(failure, url) from _bare(failure)
+            error = _lost(failure, url)
+            error.stale = ticket.reused
+            raise error from _bare(failure)
+        finally:
+            _TICKET.reset(before)
+            ticket.leave()
         kept.responses.add(response)
         return _Response(response, url)
 

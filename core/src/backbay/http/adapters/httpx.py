@@ -6,6 +6,7 @@ and no proxies from the environment, and a call costs less.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ import httpx2
 
 from ...errors import BackbayError, ClosedError, ConfigurationError, ConnectError, ConnectionLostError, DecodeError
 from ..transport import Transport, TransportResponse
+from .admission import Gates, Ticket
 from .perloop import PerLoop
 from .surplus import close_if_surplus, connection_of
 
@@ -40,10 +42,12 @@ def _tls_context(scheme: str) -> ssl.SSLContext:
 
 
 class _Shard:
-    __slots__ = ("busy", "transport")
+    __slots__ = ("busy", "idle_since", "pool", "transport")
 
-    def __init__(self, scheme: str) -> None:
+    def __init__(self, scheme: str, pool: _Pool) -> None:
         self.busy = 0
+        self.idle_since = 0.0
+        self.pool = pool
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_SHARD, keepalive_expiry=KEEP_ALIVE)
         self.transport = httpx2.AsyncHTTPTransport(verify=_tls_context(scheme), trust_env=False, limits=limits)
 
@@ -52,8 +56,12 @@ class _Pool:
     """The connections of one loop."""
 
     def __init__(self) -> None:
+        self.gates = Gates()
         self._shards: dict[str, list[_Shard]] = {}
         self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     def borrow(self, scheme: str) -> _Shard:
         if self._closed:
@@ -62,14 +70,60 @@ class _Pool:
         for shard in shards:
             if shard.busy < _SHARD:
                 return shard
-        shards.append(_Shard(scheme))
+        shards.append(_Shard(scheme, self))
         return shards[-1]
+
+    def give_back(self, shard: _Shard) -> None:
+        shard.busy -= 1
+        if not shard.busy:
+            shard.idle_since = self._loop.time()
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = self._loop.call_later(KEEP_ALIVE, self._begin_sweep)
+
+    def _begin_sweep(self) -> None:
+        self._timer = None
+        self._sweeping = self._loop.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Close what a burst of calls left; httpcore2 looks at idle connections only when it is asked for one."""
+        since = self._loop.time() - KEEP_ALIVE
+        for scheme, shards in list(self._shards.items()):
+            done = [shard for shard in shards if not shard.busy and shard.idle_since <= since]
+            self._shards[scheme] = [shard for shard in shards if shard not in done]
+            for shard in done:
+                await shard.transport.aclose()
+        if any(not shard.busy for shards in self._shards.values() for shard in shards):
+            self._sweep_later()
 
     async def aclose(self) -> None:
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sweeping is not None:
+            await asyncio.gather(self._sweeping, return_exceptions=True)
         for shards in self._shards.values():
             for shard in shards:
                 await shard.transport.aclose()
+
+
+class _Notice:
+    """Sees where the connection of a request comes from, by httpcore2's ``trace``."""
+
+    __slots__ = ("_ticket",)
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._ticket = ticket
+
+    async def __call__(self, name: str, info: Mapping[str, Any]) -> None:
+        if name == "connection.connect_tcp.started":
+            self._ticket.made = True
+        elif name == "http11.send_request_headers.started":
+            self._ticket.connected()
+            # There is nothing more to see, and each step would cost a call.
+            info["request"].extensions.pop("trace", None)
 
 
 class HTTPXTransport(Transport):
@@ -85,25 +139,21 @@ class HTTPXTransport(Transport):
         sent = [("host", host), *headers, ("accept-encoding", "identity")]
         if body:
             sent.append(("content-length", str(len(body))))
-        # With stream=, httpx2 takes the headers as they are; with content=, it builds them three times over.
-        request = httpx2.Request(
-            method,
-            address,
-            headers=sent,
-            stream=httpx2.ByteStream(body),
-            extensions={"timeout": {"connect": CONNECT_LIMIT}},
-        )
-        del sent  # It has the key, which a traceback with local variables would show.
-        shard = (await self._pools.get()).borrow(address.scheme)
-        shard.busy += 1
+        pool = await self._pools.get()
+        ticket = await pool.gates.enter(address.scheme, address.host, address.port)
         try:
-            response = await shard.transport.handle_async_request(request)
-        except BaseException as failure:
-            shard.busy -= 1
-            if isinstance(failure, httpx2.HTTPError | OSError):
-                raise explain(failure, url) from failure
-            raise
-        return _Response(response, shard, url)
+            # With stream=, httpx2 takes the headers as they are; with content=, it builds them three times over.
+            request = httpx2.Request(
+                method,
+                address,
+                headers=sent,
+                stream=httpx2.ByteStream(body),
+                extensions={"timeout": {"connect": CONNECT_LIMIT}, "trace": _Notice(ticket)},
+            )
+            del sent  # It has the key, which a traceback with local variables would show.
+            return await _send(pool.borrow(address.scheme), request, url, ticket)
+        finally:
+            ticket.leave()
 
     def _address(self, url: str) -> tuple[httpx2.URL, str]:
         address = httpx2.URL(url)
@@ -113,6 +163,21 @@ class HTTPXTransport(Transport):
     async def aclose(self) -> None:
         """Close the running loop's connections."""
         await self._pools.aclose()
+
+
+async def _send(shard: _Shard, request: httpx2.Request, url: str, ticket: Ticket) -> TransportResponse:
+    shard.busy += 1
+    try:
+        response = await shard.transport.handle_async_request(request)
+    except BaseException as failure:
+        shard.pool.give_back(shard)
+        if not isinstance(failure, httpx2.HTTPError | OSError):
+            raise
+        error = explain(failure, url)
+        if isinstance(error, ConnectionLostError):
+            error.stale = ticket.reused
+        raise error from failure
+    return _Response(response, shard, url)
 
 
 class _Response:
@@ -137,12 +202,14 @@ class _Response:
 
     async def aclose(self) -> None:
         shard, self._shard = self._shard, None
-        if shard is not None:
-            shard.busy -= 1
         connection = connection_of(self._response)
-        await self._response.aclose()
-        if connection is not None:
-            await close_if_surplus(connection)
+        try:
+            await self._response.aclose()
+            if connection is not None:
+                await close_if_surplus(connection)
+        finally:
+            if shard is not None:
+                shard.pool.give_back(shard)
 
 
 class ClientTransport(Transport):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +23,7 @@ class BedrockBackend(HTTPBackend):
         if request.method != "GET":
             return await super()._exchange(request)
         # A list of models, or a probe, which gets the same.
-        view = copy.copy(self)
+        view = self._view()
         view.base_url = control_address(self.base_url)
         return await super(BedrockBackend, view)._exchange(request)
 

@@ -12,7 +12,7 @@ from typing import Any
 from backbay.errors import DecodeError, InvalidRequestError, UnsupportedError
 from backbay.http.codec import HTTPRequest
 from backbay.response import Embeddings, Usage
-from backbay.wires.reading import excerpt, load_object
+from backbay.wires.reading import excerpt, floats, load_object
 from backbay.wires.writing import refuse_owned, to_bytes
 
 from .models import path_of, split_id
@@ -76,11 +76,12 @@ def decode(body: bytes, count: int) -> Embeddings:
     if isinstance(listed, dict):
         # By type, where types were asked for, and from Embed v4 on always (recorded).
         listed = next((listed[name] for name in _TYPES if name in listed), None)
-    if not isinstance(listed, list) or len(listed) != count or not all(_is_vector(vector) for vector in listed):
+    vectors = [floats(vector) or None for vector in listed] if isinstance(listed, list) else []
+    if len(vectors) != count or None in vectors:
         raise DecodeError(f"Expected {count} embeddings, and something else came.", body=excerpt(body))
     tokens = count_of(found.get("inputTextTokenCount"))
     usage = None if tokens is None else Usage(input=tokens, raw={"inputTextTokenCount": tokens})
-    return Embeddings(vectors=[[float(value) for value in vector] for vector in listed], usage=usage)
+    return Embeddings(vectors=[vector for vector in vectors if vector is not None], usage=usage)
 
 
 def joined(found: Sequence[Embeddings]) -> Embeddings:
@@ -88,11 +89,3 @@ def joined(found: Sequence[Embeddings]) -> Embeddings:
     counts = [each.usage.input for each in found if each.usage is not None and each.usage.input is not None]
     usage = Usage(input=sum(counts)) if len(counts) == len(found) else None
     return Embeddings(vectors=[vector for each in found for vector in each.vectors], usage=usage)
-
-
-def _is_vector(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, int | float) and not isinstance(item, bool) for item in value)
-    )

@@ -80,7 +80,7 @@ def read_embeddings(body: bytes, count: int) -> Embeddings:
 
 def _vector(item: object, body: bytes) -> list[float]:
     values = _part(item, "values")
-    found = None if isinstance(values, list) and any(isinstance(x, bool) for x in values) else floats(values)
+    found = floats(values)
     if found is not None:
         return found
     raise DecodeError("An embedding is no list of numbers.", body=excerpt(body))

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from backbay import InvalidRequestError, inspect
-from backbay.discovery import hook_entry_points
-from backbay.installed import CORE
+from backbay import InvalidRequestError, inspect, provenance
+from backbay.discovery import entries, hook_entry_points
+from backbay.installed import BACKENDS, CORE, HOOKS
 from backbay.selection import ALLOW_VARIABLE, PIN_VARIABLE
 
 from . import environment, exits
@@ -28,6 +28,8 @@ from .terminal import folded, put
 from .verdicts import Verdict, shipped
 from .version import facts
 
+_FILES = 5
+"""Changed files of one distribution that are named."""
 _BAD = ("broken", "incompatible")
 _PROBED = ("ok", "shadowed")
 
@@ -49,6 +51,10 @@ class Diagnosis:
         state: ``ok``, ``broken``, or what the registry says without loading it.
         reason: Why it is not ok, or ``None``.
         seconds: How long it took to load, or ``None`` if it was not loaded.
+        record_hash: The SHA-256 of its distribution's RECORD, or ``None``.
+        direct_url: Where it was installed from, if not from an index.
+        changed: Files of its distribution that are gone, or are not what RECORD says.
+        effects: What loading it changed in the process around it: variables, signal handlers, threads and the like.
         facts: What its spec says of the environment.
         conformance: The verdict that a backend ships; ``None`` for hooks, for what comes with core, and for a copy that
             another one hides.
@@ -62,6 +68,10 @@ class Diagnosis:
     state: str
     reason: str | None
     seconds: float | None = None
+    record_hash: str | None = None
+    direct_url: str | None = None
+    changed: Sequence[str] = ()
+    effects: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     conformance: Verdict | None = None
 
@@ -77,7 +87,7 @@ def doctor(*, limit: ProbeLimit = LIMIT, json: JsonFlag = False) -> None:
         raise InvalidRequestError("--limit takes seconds above 0.")
     plugins = diagnose(limit)
     read = environment.variables({item.name: item.facts for item in plugins if item.kind == "backend" and item.facts})
-    notes = _notes(read)
+    notes = [*_notes(read), *_suspicions(plugins)]
     if json:
         print_json({"versions": facts(), "plugins": plugins, "environment": read, "notes": notes})
     else:
@@ -87,6 +97,10 @@ def doctor(*, limit: ProbeLimit = LIMIT, json: JsonFlag = False) -> None:
 
 def diagnose(limit: float) -> Sequence[Diagnosis]:
     """Load every installed plugin, as many at once as there are processors; return what each did, in order."""
+    owners = {entry.distribution for group in (BACKENDS, HOOKS) for entry in entries(group) if entry.distribution}
+    files: dict[tuple[str | None, str | None], tuple[str, ...]] = {
+        (owner.name, owner.location): provenance.changed(owner) for owner in owners
+    }
     found = [
         Diagnosis(
             kind="backend",
@@ -96,6 +110,8 @@ def diagnose(limit: float) -> Sequence[Diagnosis]:
             location=record.location,
             state=str(record.state),
             reason=record.reason,
+            record_hash=record.record_hash,
+            direct_url=record.direct_url,
             conformance=None if record.distribution == CORE else shipped(record.name, record.value, record.version),
         )
         for record in inspect(load=False)
@@ -111,8 +127,11 @@ def diagnose(limit: float) -> Sequence[Diagnosis]:
                 location=owner.location if owner else None,
                 state="ok",
                 reason=None,
+                record_hash=provenance.record_hash(owner) if owner else None,
+                direct_url=provenance.direct_url(owner) if owner else None,
             )
         )
+    found = [replace(item, changed=files.get((item.distribution, item.location), ())) for item in found]
     copies = Counter((item.kind, item.name, item.distribution) for item in found)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(lambda item: _probed(item, limit, copies), found))
@@ -128,7 +147,7 @@ def _probed(item: Diagnosis, limit: float, copies: Mapping[tuple[str, str, str |
         return item
     found: Found = probe(item.kind, f"{item.name}@{item.distribution}" if item.distribution else item.name, limit)
     if found.ok:
-        return replace(item, seconds=found.seconds, facts=found.facts)
+        return replace(item, seconds=found.seconds, facts=found.facts, effects=found.effects)
     return replace(item, state="broken", reason=found.reason, seconds=found.seconds)
 
 
@@ -139,13 +158,29 @@ def _notes(read: Sequence[Variable]) -> list[str]:
     if environment.is_set(PIN_VARIABLE):
         notes.append(f"{PIN_VARIABLE} is set: it decides names that several distributions claim.")
     if found := environment.proxies():
-        notes.append(f"Proxies are set in the environment ({', '.join(found)}): calls may go through them.")
+        notes.append(
+            f"Proxies are set in the environment ({', '.join(found)}): Backbay does not use them; "
+            "a transport of your own can."
+        )
     notes += [
         f"{variable.name} is set: {', '.join(variable.used_by)} goes to that address."
         for variable in read
         if variable.purpose == "address" and variable.used_by
     ]
     return notes + [f"{path} runs code at every start of Python." for path in environment.startup_files()]
+
+
+def _suspicions(plugins: Sequence[Diagnosis]) -> list[str]:
+    """Return what is odd about the files of plugins, and about what loading them did; once a distribution."""
+    notes = [f"loading {item.name} changed the process: {'; '.join(item.effects)}." for item in plugins if item.effects]
+    for item in plugins:
+        if item.changed:
+            shown = ", ".join(item.changed[:_FILES]) + (", ..." if len(item.changed) > _FILES else "")
+            notes.append(
+                f"{item.distribution} {item.version or ''} in {item.location} is not what was installed: {shown} "
+                "changed or gone since. Install it again, if nobody changed it on purpose."
+            )
+    return list(dict.fromkeys(notes))
 
 
 def _show(plugins: Sequence[Diagnosis], read: Sequence[Variable], notes: Sequence[str]) -> None:

@@ -15,6 +15,8 @@ import sys
 import time
 from typing import Any
 
+from .surroundings import effects, surroundings
+
 MARK = "backbay-probe:"
 """What the line begins with, so that it is known from anything else."""
 
@@ -23,12 +25,14 @@ def main(kind: str, name: str) -> None:
     """Write the line for one plugin, and end the process."""
     out = os.dup(1)
     os.dup2(2, 1)
+    before = surroundings()
     start = time.perf_counter()
     try:
         found = _backend(name) if kind == "backend" else _hooks(name)
     except BaseException as failure:  # noqa: BLE001 (a plugin may raise anything, SystemExit too)
         found = {"ok": False, "reason": _reason(failure)}
     found["seconds"] = time.perf_counter() - start
+    found["effects"] = effects(before, surroundings())
     os.write(out, (MARK + json.dumps(found) + "\n").encode("ascii"))
     os._exit(0)
 

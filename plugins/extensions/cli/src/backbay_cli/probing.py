@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -30,12 +30,14 @@ class Found:
         ok: Whether the plugin loads.
         reason: Why not, or ``None``.
         seconds: How long it took to load; ``None`` if it did not end by itself.
+        effects: What loading it changed in the process around it.
         facts: What the plugin's spec says of the environment, by the spec's field names.
     """
 
     ok: bool
     reason: str | None = None
     seconds: float | None = None
+    effects: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -80,7 +82,8 @@ def _read(status: int | None, out: str, err: str, limit: float) -> Found:
     line = next((line for line in out.splitlines() if line.startswith(MARK)), None)
     if line is not None:
         told = json.loads(line.removeprefix(MARK))
-        return Found(ok=told.pop("ok"), reason=told.pop("reason"), seconds=told.pop("seconds"), facts=told)
+        known = {name: told.pop(name) for name in ("ok", "reason", "seconds", "effects")}
+        return Found(**known, facts=told)
     if status is None:
         return Found(ok=False, reason=f"it did not finish loading within {limit:g} s{_last_words(err)}")
     if status < 0:

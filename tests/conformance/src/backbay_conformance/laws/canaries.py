@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -60,9 +62,34 @@ def listening() -> Iterator[Sequence[logging.LogRecord]]:
             logger.setLevel(level)
 
 
-def of_library(record: logging.LogRecord) -> bool:
-    """Whether an HTTP library made the record."""
-    return record.name.partition(".")[0] in LIBRARIES
+def renderings(error: BaseException) -> dict[str, str]:
+    """Return every way in which programs write an error down, for people, logs, collectors and other processes."""
+    chain: list[BaseException] = []
+    waiting: list[BaseException | None] = [error.__cause__, error.__context__]
+    while waiting:
+        found = waiting.pop()
+        if found is not None and not any(found is other for other in chain):
+            chain.append(found)
+            waiting += [found.__cause__, found.__context__]
+    with_locals = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return {
+        "str": str(error),
+        "repr": repr(error),
+        "args": repr(error.args),
+        "attributes": repr(vars(error)),
+        "pickle": pickled(error),
+        "causes": " ".join(f"{each!r} {each} {vars(each)!r}" for each in chain),
+        "traceback": "".join(traceback.format_exception(error)),
+        "traceback with local variables": "".join(with_locals.format()),
+    }
+
+
+def pickled(item: object) -> str:
+    """Return what ``pickle`` makes of something, as text; ``""`` if it cannot be pickled."""
+    try:
+        return pickle.dumps(item).decode("latin-1")
+    except Exception:
+        return ""
 
 
 def assert_unlogged(canary: Canary, records: Sequence[logging.LogRecord]) -> None:

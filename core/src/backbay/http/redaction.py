@@ -1,0 +1,67 @@
+"""Takes keys out of what HTTP libraries log: at DEBUG they log headers, in which a vendor may repeat the key.
+
+Backbay itself logs nothing: not a single module of it, or of its plugins, has a logger.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable
+
+from ..secrets import redact
+
+# Each logger that the libraries make (httpx2 2.16, httpx 0.28, aiohttp 3.13): a filter holds for its own logger alone.
+LOGGERS = (
+    "aiohttp.client",
+    "aiohttp.internal",
+    *(
+        f"{library}.{part}"
+        for library in ("httpcore", "httpcore2")
+        for part in ("connection", "http11", "http2", "proxy", "socks")
+    ),
+    "httpx",
+    "httpx2",
+)
+"""The loggers that are filtered."""
+
+
+class Hidden:
+    """What one backend must not show: asked for anew each time, since tokens change.
+
+    Args:
+        values: Returns the secrets.
+    """
+
+    def __init__(self, values: Callable[[], list[str]]) -> None:
+        self._values = values
+        _hidden.add(self)
+        _install()
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` without the secrets."""
+        for value in self._values():
+            text = redact(text, value)
+        return text
+
+
+_hidden: weakref.WeakSet[Hidden] = weakref.WeakSet()
+
+
+class _Filter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = shown = record.getMessage()
+        for hidden in list(_hidden):
+            shown = hidden.redact(shown)
+        if shown != said:
+            record.msg, record.args = shown, None
+        return True
+
+
+_filter = _Filter()
+
+
+def _install() -> None:
+    """Put the filter on the libraries' loggers; a logger takes the same one only once."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_filter)

@@ -1,0 +1,1 @@
+"""The faults, section by section of the catalogue."""
