@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import sys
 import time
@@ -95,7 +96,7 @@ def _always(reply: Reply) -> Callable[[Received], Reply]:
 
 
 async def look(errors: int, records: int, watcher: Watcher) -> tuple[int, Counter[str]]:
-    """Make calls until that many have failed, and that much was logged; return how many did, and in what the key was."""
+    """Make calls until that many have failed, and that much was logged; return how many, and where the key was."""
     done, hits = 0, Counter[str]()
     everything = cases()
     while done < errors or watcher.records < records:

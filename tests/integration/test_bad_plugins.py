@@ -458,7 +458,8 @@ def test_a_record_says_where_a_plugin_came_from(python, tmp_path):
     record = python(
         """
         import dataclasses, json, backbay
-        print(json.dumps(next(dataclasses.asdict(each) for each in backbay.inspect(load=False) if each.name == "example")))
+        found = next(each for each in backbay.inspect(load=False) if each.name == "example")
+        print(json.dumps(dataclasses.asdict(found)))
         """,
         path=[other.folder],
     )

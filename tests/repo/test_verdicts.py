@@ -60,7 +60,7 @@ def test_a_backend_ships_a_verdict_for_its_version_in_which_nothing_is_broken(ba
     assert found["plugin"] == {"name": backend.name, "version": backend.project["version"]}
     assert (found["verdict"], found["broken"], found["counts"]["broken"]) == ("kept", [], 0)
     assert found["counts"]["laws"] == sum(number for name, number in found["counts"].items() if name != "laws")
-    assert found["counts"]["kept"] > 20
+    assert found["counts"]["kept"] > 10
     assert all(isinstance(reason, str) and reason for reason in found["expected_failures"].values())
     assert datetime.fromisoformat(found["date"]) < datetime.now(UTC)
 

@@ -79,7 +79,7 @@ class Backend(Facets):
         """Return this backend with other default options. Both share connections, and are closed together."""
         check_names(options)
         view = self._view()
-        view._defaults = {**self._defaults, **options}
+        view._defaults = {**self._defaults, **options}  # noqa: SLF001 (an object of this class)
         return view
 
     @final

@@ -18,8 +18,8 @@ from . import urls
 def check_key_origin(spec: BackendSpec, key: Secret | None, *, key_given: bool, url: str, url_from: str) -> None:
     """Refuse an address from the environment, that is not the vendor's, for a key from another source.
 
-    Free are this machine, local engines, vendors whose own address is on this machine or is not known, and calls without
-    a key. Where each account has a host of its own, any host of the same domain is the vendor's.
+    Free are this machine, local engines, vendors whose own address is on this machine or is not known, and calls
+    without a key. Where each account has a host of its own, any host of the same domain is the vendor's.
 
     Args:
         spec: The backend's declaration, on its wire.

@@ -61,7 +61,8 @@ spec = BackendSpec(
     sources={
         "wires, paths, capabilities": "OpenAI's API reference and guides, read on 2026-11-21, and recorded traffic",
         "models": "OpenAI's API reference, recorded errors and public reports, read on 2026-11-21",
-        "variables, headers": "OpenAI's Python SDK 3.52, LiteLLM 1.109, any-llm 1.40 and pydantic-ai 2.68, read in 2026-11",
+        "variables, headers": "OpenAI's Python SDK 3.52, LiteLLM 1.109, any-llm 1.40 and pydantic-ai 2.68, read "
+        "in 2026-11",
     },
 )
 """What this plugin registers."""
