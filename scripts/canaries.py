@@ -130,13 +130,8 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.DEBUG)
     started = time.perf_counter()
     done, hits = asyncio.run(look(asked.errors, asked.records, watcher))
-    found = {
-        "errors": done,
-        "renderings": 8,
-        "log records": watcher.records,
-        "seconds": round(time.perf_counter() - started),
-    }
-    print(json.dumps(found))
+    spent = round(time.perf_counter() - started)
+    print(f"{done:,} errors in 8 renderings, {watcher.records:,} log records, {spent} s")
     for what, times in [*hits.most_common(20), *watcher.hits.most_common(20)]:
         print(f"    {times} times: {what}")
     print(f"errors with a key: {sum(hits.values())}; log records with a key: {sum(watcher.hits.values())}")
