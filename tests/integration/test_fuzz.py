@@ -45,7 +45,11 @@ def test_of_any_input_come_only_typed_errors_and_what_the_grammar_allows(surface
 def test_a_token_count_that_is_no_number_of_tokens_is_left_out(count):
     choice = '{"message": {"content": "a"}, "finish_reason": "stop"}'
     body = f'{{"choices": [{choice}], "usage": {{"prompt_tokens": {count}}}}}'
-    usage = wire("openai_chat").decode(body.encode()).events[-2]
+    try:
+        usage = wire("openai_chat").decode(body.encode()).events[-2]
+    except backbay.errors.DecodeError:
+        assert count in ("1e999", "NaN")  # which are no numbers of JSON
+        return
     counted = getattr(getattr(usage, "usage", None), "input", None)
     assert counted == (int(HUGE) if count == HUGE else None)
 

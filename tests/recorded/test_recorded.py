@@ -12,7 +12,7 @@ import pytest
 from recorded_traffic.asking import open_backend, problems
 from recorded_traffic.corpus import Exchange, exchanges
 from recorded_traffic.replay import ReplayTransport, replies
-from recorded_traffic.routes import DIFFERENCES, ROUTES
+from recorded_traffic.routes import DIFFERENCES, LEFT_OUT, ROUTES
 
 from backbay.testing import ScriptedServer
 
@@ -54,6 +54,13 @@ def test_a_stream_that_nobody_asked_for_gives_the_same_facts(exchange: Exchange)
         route = ROUTES[exchange.vendor, exchange.api]
         backend = open_backend(route, "http://127.0.0.1:9", ReplayTransport(exchange, None))
         assert not asyncio.run(problems(exchange, backend, stream=not exchange.streamed))
+
+
+def test_every_api_of_the_corpus_is_read_or_left_out_with_a_reason(corpus: Path) -> None:
+    assert corpus.is_dir()
+    pairs = {(each.vendor, each.api) for each in exchanges()}
+    assert pairs == set(ROUTES) | set(LEFT_OUT)
+    assert not set(ROUTES) & set(LEFT_OUT)
 
 
 def test_every_difference_names_an_exchange_that_is_there(corpus: Path) -> None:

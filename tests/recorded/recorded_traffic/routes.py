@@ -132,6 +132,15 @@ LEFT_OUT: Mapping[tuple[str, str], str] = {
     ("cohere", "chat_v1"): "version 1 of the API, with another body; version 2 does all of it, and is the wire here",
     ("cohere", "generate"): "a completion without turns, whose removal its own answer announces",
     ("ollama", "api_generate"): "a completion of a raw prompt, without turns; /api/chat does all else of it",
+    ("anthropic", "complete_legacy"): "text completions, which the vendor has retired",
+    (
+        "google",
+        "interactions",
+    ): "an API beside generateContent that keeps the conversation at the vendor; not covered yet",
+    ("huggingface", "hf_task"): "the inference API of single tasks, older than the router",
+    ("openai", "completions"): "completions of a raw prompt, without turns",
+    ("together", "completions"): "as OpenAI's",
+    ("vllm", "completions"): "as OpenAI's",
     ("ollama", "models"): "POST /api/show, which is about one model; the list is GET /api/tags",
 }
 """APIs of the corpus that no backend reads, each with the reason."""

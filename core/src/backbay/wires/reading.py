@@ -76,8 +76,8 @@ def load_chunk(data: str | bytes) -> Any:
     """Return one chunk of a stream decoded as JSON; raises ``ValueError`` if it is none."""
     try:
         return from_json(data, allow_inf_nan=False)
-    except ValueError:
-        # The fast reader refuses half of a surrogate pair, which vendors do send.
+    except (ValueError, TypeError):
+        # The fast reader refuses half of a surrogate pair, which vendors do send; a string with one it calls no string.
         try:
             return json.loads(data, parse_constant=_no_number)
         except RecursionError:

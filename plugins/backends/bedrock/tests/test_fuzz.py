@@ -20,6 +20,12 @@ def test_of_any_input_come_only_typed_errors_and_what_the_grammar_allows(surface
     hold(surface)
 
 
+def test_arguments_with_half_a_character_break_nothing():
+    """Found by fuzzing."""
+    body = {"output": {"message": {"content": [{"toolUse": {"input": "\ud800", "toolUseId": "a", "name": "f"}}]}}}
+    check_whole(json.dumps(body).encode(), Converse(spec, {}).decode)
+
+
 def test_reasoning_that_is_a_word_where_an_object_belongs_breaks_nothing():
     """Found by fuzzing."""
     block = {"reasoningContent": {"reasoningText": "0", "text": "hm"}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from backbay.errors import DecodeError
 from backbay.response import Embeddings, ModelInfo
-from backbay.wires.reading import excerpt, load_object
+from backbay.wires.reading import excerpt, floats, load_object
 
 from .reader import count_of, read_usage
 
@@ -53,6 +53,7 @@ def read_embeddings(body: bytes, count: int) -> Embeddings:
 
 
 def _vector(value: object, body: bytes) -> list[float]:
-    if not isinstance(value, list) or not all(isinstance(x, int | float) for x in value):
+    found = floats(value)
+    if found is None:
         raise DecodeError("An embedding is no list of numbers.", body=excerpt(body))
-    return [float(x) for x in value]
+    return found
