@@ -17,7 +17,9 @@ def main() -> int:
     prepared = environment.prepare(["tests"], workspace.distributions())
     settings = dict(os.environ)
     settings.setdefault("BACKBAY_CORPUS", str(workspace.ROOT.parent / "shared"))
-    command = [str(prepared.python), "-m", "pytest", "--numprocesses=auto", *sys.argv[1:]]
+    # Most tests wait for a socket or a limit more than they compute.
+    workers = 2 * (os.cpu_count() or 1)
+    command = [str(prepared.python), "-m", "pytest", f"--numprocesses={workers}", *sys.argv[1:]]
     try:
         return subprocess.run(command, cwd=workspace.ROOT, env=settings, check=False).returncode
     except KeyboardInterrupt:
