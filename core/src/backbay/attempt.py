@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
 
-from .errors import BackbayError, ConfigurationError, LimitExceededError, Phase, ProtocolError, RequestError
+from .errors import (
+    BackbayError,
+    ClosedError,
+    ConfigurationError,
+    LimitExceededError,
+    Phase,
+    ProtocolError,
+    RequestError,
+    TransportError,
+)
 from .folding import Fold
 from .limits import Limits, Watch
 from .request import Request
@@ -22,6 +31,9 @@ ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
 class Call:
     """What is known of one call while it runs. The driver writes ``phase`` and ``request_id``.
 
+    Args:
+        closed: One value, which becomes true when the backend is closed.
+
     Attributes:
         backend: The backend's id.
         model: The model asked for, or ``None``.
@@ -35,6 +47,7 @@ class Call:
     """
 
     __slots__ = (
+        "_closed",
         "_limits",
         "_parent",
         "_watch",
@@ -56,7 +69,9 @@ class Call:
         *,
         request: Request | None = None,
         dropped: tuple[str, ...] = (),
+        closed: Sequence[bool] = (False,),
     ) -> None:
+        self._closed = closed
         self.backend = backend
         self.model = model
         self.request = request
@@ -123,6 +138,9 @@ class Call:
         An exception that is not ours (a defect of a plugin) becomes a ``ProtocolError``; chain it.
         """
         error = failure if isinstance(failure, BackbayError) else foreign(failure)
+        if self._closed[0] and isinstance(error, TransportError):
+            # What broke the connection was the backend's own closing; to try again would send the call once more.
+            error = ClosedError("The backend was closed while the call was under way.")
         refused = isinstance(error, RequestError | ConfigurationError)  # These say that nothing was sent.
         if self.asked is not None and not refused:
             self.asked.explain(error)

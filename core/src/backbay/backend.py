@@ -180,7 +180,7 @@ class Backend(Facets):
             error.model = error.model or self.model
             error.phase = error.phase or "prepare"
             raise
-        return Call(self.id, request.model, request.limits, request=request, dropped=dropped)
+        return Call(self.id, request.model, request.limits, request=request, dropped=dropped, closed=self._closed)
 
     def _spec_defaults(self, model: str | None) -> Mapping[str, Any]:
         """Return the spec's own defaults, without those that the model, or the caller, says it lacks."""

@@ -211,7 +211,7 @@ class Facets(ABC):
         self.capabilities(model).require(capability, backend=self.id, model=model or self.model)
 
     async def _simple(self, once: Callable[[Call], Awaitable[T]], limits: Limits, model: str | None = None) -> T:
-        call = Call(self.id, model, limits.over(self.settings.limits))
+        call = Call(self.id, model, limits.over(self.settings.limits), closed=self._closed)
         try:
             return await call.attempt(lambda: once(call), self.settings.retry)
         finally:
