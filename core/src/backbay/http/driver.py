@@ -208,6 +208,7 @@ class HTTPBackend(Backend):
         url = urls.join(self.base_url, request.path)
         headers = self._all_headers("application/json" if request.body else "")
         headers += request.headers.items()
+        self._hidden.watch()
         try:
             if self._authorizer is not None:
                 # In no variable of this frame, since there is a token among them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 
 from ..secrets import redact
 
@@ -35,8 +36,16 @@ class Hidden:
 
     def __init__(self, values: Callable[[], list[str]]) -> None:
         self._values = values
+        self._reference = weakref.ref(self)
         _hidden.add(self)
         _install()
+
+    def watch(self) -> None:
+        """Say that what is logged in this context from here on belongs to this backend.
+
+        It is not taken back: the next backend that sends something in the context says so itself.
+        """
+        _current.set(self._reference)
 
     def redact(self, text: str) -> str:
         """Return ``text`` without the secrets."""
@@ -47,11 +56,16 @@ class Hidden:
 
 _hidden: weakref.WeakSet[Hidden] = weakref.WeakSet()
 
+_current: ContextVar[weakref.ref[Hidden] | None] = ContextVar("_current", default=None)
+
 
 class _Filter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         said = shown = record.getMessage()
-        for hidden in list(_hidden):
+        reference = _current.get()
+        current = None if reference is None else reference()
+        # A record of no backend's context may be anybody's; looking at all of them costs more, the more there are.
+        for hidden in [current] if current is not None else list(_hidden):
             shown = hidden.redact(shown)
         if shown != said:
             record.msg, record.args = shown, None

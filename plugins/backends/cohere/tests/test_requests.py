@@ -44,7 +44,8 @@ def refused(messages: Any, **options: Any) -> backbay.RequestError:
 def test_an_address_without_a_path_gets_the_version(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """Cohere's own client is told the address without it."""
     monkeypatch.setenv(variable, "https://cohere.example/")
-    assert backbay.connect("cohere:m", api_key="key").id == "cohere:https://cohere.example/v2"
+    monkeypatch.setenv("CO_API_KEY", "key")
+    assert backbay.connect("cohere:m").id == "cohere:https://cohere.example/v2"
 
 
 def test_the_vendors_own_variable_for_the_key_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
