@@ -31,6 +31,7 @@ from backbay_conformance.fuzzing.surfaces import own_surfaces
 from workspace import ROOT
 
 PAGE = ROOT / "docs" / "fuzzing.md"
+_BEGIN, _END = "<!-- figures -->\n", "<!-- end of figures -->"
 RECORDED_BYTES = 6000
 """Bytes of a recorded answer that is taken as a seed at most."""
 RECORDED_SEEDS = 40
@@ -95,15 +96,17 @@ def _tell_finding(finding: Finding) -> None:
 
 
 def write_page(runs: Sequence[Run], seed: int) -> None:
-    """Write the figures into the table of docs/fuzzing.md."""
-    rows = ["| surface | inputs | inputs/s of processor time | findings |", "|---|--:|--:|--:|"]
-    rows += [f"| {r.surface} | {r.inputs:,} | {r.inputs / r.cpu:,.0f} | {len(r.findings)} |" for r in runs]
+    """Write figures into the table of docs/fuzzing.md; rows of surfaces that were not run stay as they are."""
     text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition("<!-- figures -->\n")
-    _, _, after = rest.partition("<!-- end of figures -->")
-    total = sum(r.inputs for r in runs)
-    said = f"{total:,} inputs, seed {seed}.\n\n" + "\n".join(rows)
-    PAGE.write_text(f"{before}<!-- figures -->\n{said}\n<!-- end of figures -->{after}", encoding="utf-8")
+    before, _, rest = text.partition(_BEGIN)
+    table, _, after = rest.partition(_END)
+    rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
+    for r in runs:
+        rows[r.surface] = f"| {r.surface} | {r.inputs:,} | {seed} | {r.inputs / r.cpu:,.0f} | {len(r.findings)} |"
+    known = [surface.name for surface in surfaces()]
+    head = ["| surface | inputs | seed | inputs/s of processor time | findings |", "|---|--:|--:|--:|--:|"]
+    body = "\n".join([*head, *(rows[name] for name in known if name in rows)])
+    PAGE.write_text(f"{before}{_BEGIN}\n{body}\n\n{_END}{after}", encoding="utf-8")
 
 
 def _functions() -> Iterator[FunctionType]:
@@ -155,8 +158,8 @@ def main() -> int:
         for done in [pool.submit(work, surface.name, asked.inputs, asked.seed) for surface in found]:
             runs.append(done.result())
             tell(runs[-1])
-    if asked.page:
-        write_page(runs, asked.seed)
+            if asked.page:
+                write_page(runs[-1:], asked.seed)
     return 1 if any(done.findings for done in runs) else 0
 
 

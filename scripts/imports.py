@@ -23,21 +23,23 @@ Contract = Mapping[str, str | Sequence[str]]
 # floor, where each is one module or one package. Each module of the core stands on one of them.
 FLOORS = (
     "errors _images _stdout ranges known",
-    "secrets messages limits retry capabilities selection",
+    "secrets messages limits retry capabilities selection jsonbytes sniffing",
     "response spec installed",
-    "events coerce choosing discovery loading provenance",
+    "events coerce choosing discovery loading provenance jobs",
     "folding request records",
     "settings check attempt",
-    "stream composite_calls",
+    "stream composite_calls relay",
     "hooks bridge facets http.codec http.transport",
     "syncstream http.kinds http.sse http.ndjson http.urls http.retryafter http.adapters",
     "http.errorbody http.asking http.sealing http.redaction",
     "http.statuses",
     "wires",
     "backend http.setup http.intake http.keyorigin",
-    "http.driver manual registry sync",
+    "http.relaying",
+    "http.driver manual registry sync credentials executor",
     "connecting detecting",
-    "composite",
+    "provider",
+    "composite inference",
     "fallbacks routing",
     "testing",
 )
@@ -45,7 +47,7 @@ SUITE = "backbay_conformance"
 CONFORMANCE = "conformance"
 """The one module of a plugin that may import the suite. Nothing imports it but the suite's command and the tests."""
 
-HTTP_CLIENTS = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "requests", "urllib3", "niquests")
+HTTP_CLIENTS = ("h11", "httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "requests", "urllib3", "niquests")
 ADAPTERS = "backbay.http.adapters.*"
 
 

@@ -1,25 +1,28 @@
 """Make the files of one release: ``python scripts/release.py core/v0.1.0``. Publishes nothing.
 
 The tag names the folder and the version. The wheel and the source archive go to ``dist/release``, built in an
-environment of pinned tools; the wheel is held against the tree, and the bill of materials goes to ``dist/sbom``. Then
-the tests of the distribution run against that very wheel, with no source beside it.
+environment of pinned tools; both are held against the tree, and the bill of materials goes to ``dist/sbom``. Then the
+tests of the distribution run against that very wheel, with no source beside it. ``--only build`` and ``--only test`` do
+one of the two, so that what runs in the tests is never on the machine that builds.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 from environment import BUILD_PINS, create
 from isolated import install, neighbours, test
+from wheels import check, content_hash
 from workspace import ROOT, Distribution, distributions
 
 OUT = ROOT / "dist" / "release"
-BILL_TOOL = "cyclonedx-bom>=7.5,<8"
+BILL_PINS = ROOT / "requirements" / "sbom.txt"
 
 
 def chosen(tag: str) -> Distribution:
@@ -35,43 +38,52 @@ def chosen(tag: str) -> Distribution:
     return found
 
 
-def strange(wheel: Path, member: Distribution) -> list[str]:
-    """Return what is wrong with the contents of a wheel: files that are not in the tree as they are, or are missing."""
-    source = member.folder / "src"
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z", "src"], cwd=member.folder, capture_output=True, check=True
-    ).stdout
-    wanted = {name.removeprefix("src/") for name in tracked.decode().split("\0") if name}
-    with zipfile.ZipFile(wheel) as archive:
-        inside = {name for name in archive.namelist() if ".dist-info/" not in name}
-        differing = {name for name in inside & wanted if archive.read(name) != (source / name).read_bytes()}
-    return sorted((inside ^ wanted) | differing)
+def build(member: Distribution) -> None:
+    """Build the files of a release, and its bill of materials.
 
-
-def main() -> int:
-    """Build, check and test; return the exit code."""
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    member = chosen(sys.argv[1])
+    Raises:
+        SystemExit: What was built is not the tree; the message says what differs.
+    """
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         tools = create(Path(folder) / "tools")
-        tools.install_pins([BUILD_PINS])
-        build = [str(tools.python), "-m", "hatchling", "build", "--directory", str(OUT)]
-        subprocess.run(build, cwd=member.folder, check=True)
-        wheel = next(OUT.glob("*.whl"))
-        wrong = strange(wheel, member)
-        if wrong:
-            raise SystemExit(f"{wheel.name} is not the tree: {', '.join(wrong)}")
-        tools.install(BILL_TOOL)
+        tools.install_pins([BUILD_PINS, BILL_PINS])
+        command = [str(tools.python), "-m", "hatchling", "build", "--directory", str(OUT)]
+        subprocess.run(command, cwd=member.folder, check=True)
+        if wrong := check(member, sorted(OUT.iterdir())):
+            raise SystemExit("What was built is not the tree:\n" + "\n".join(wrong))
         subprocess.run([str(tools.python), str(ROOT / "scripts" / "sbom.py"), member.path], cwd=ROOT, check=True)
+    for path in sorted(OUT.iterdir()):
+        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
+        if path.suffix == ".whl":
+            print(f"{content_hash(path)}  its contents, as `backbay doctor --json` has them as record_hash")
+
+
+def try_wheel(member: Distribution) -> int:
+    """Test the wheel that was built, by itself; return pytest's exit code."""
+    wheel = next(OUT.glob("*.whl"), None)
+    if wheel is None:
+        raise SystemExit(f"There is no wheel in {OUT.relative_to(ROOT)}; build it first.")
+    with tempfile.TemporaryDirectory() as folder:
         tested = create(Path(folder) / "tested")
         install(tested, neighbours(member), Path(folder) / "wheels")
         tested.install("--no-deps", "--force-reinstall", wheel)
         elsewhere = Path(folder) / "elsewhere"
         elsewhere.mkdir()
         return test(tested, member, elsewhere)
+
+
+def main() -> int:
+    """Build, check and test; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tag", help="such as core/v0.1.0")
+    parser.add_argument("--only", choices=("build", "test"), help="one of the two; both without it")
+    asked = parser.parse_args()
+    member = chosen(asked.tag)
+    if asked.only != "test":
+        build(member)
+    return 0 if asked.only == "build" else try_wheel(member)
 
 
 if __name__ == "__main__":

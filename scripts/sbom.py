@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,8 +36,34 @@ def write(member: Distribution) -> Path:
                 *("--output-file", str(target), str(requirements)),
             ],
             check=True,
+            # It warns that nothing says what the distribution itself depends on: _complete does.
+            env={**os.environ, "PYTHONWARNINGS": "ignore::UserWarning"},
         )
+    _complete(target, member, core)
     return target
+
+
+def _complete(target: Path, member: Distribution, core: Distribution) -> None:
+    """Say in a bill which of its packages the distribution itself asks for, the core among them."""
+    bill = json.loads(target.read_text(encoding="utf-8"))
+    root = bill["metadata"]["component"]
+    names = {_normal(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]) for line in member.requirements()}
+    if member.path != core.path:
+        ref = f"{core.name}=={core.project['version']}"
+        purl = f"pkg:pypi/{core.name}@{core.project['version']}"
+        part = {"bom-ref": ref, "name": core.name, "purl": purl, "type": "library"}
+        bill["components"] = [*bill.get("components", []), {**part, "version": core.project["version"]}]
+        names.add(core.name)
+    wanted = sorted(item["bom-ref"] for item in bill.get("components", []) if _normal(item["name"]) in names)
+    others = [item for item in bill.get("dependencies", []) if item["ref"] != root["bom-ref"]]
+    known = {item["ref"] for item in others}
+    others += [{"ref": ref} for ref in wanted if ref not in known]
+    bill["dependencies"] = [{"ref": root["bom-ref"], "dependsOn": wanted}, *others]
+    target.write_text(json.dumps(bill, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def main() -> int:

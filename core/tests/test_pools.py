@@ -7,7 +7,7 @@ import random
 import pytest
 
 import backbay
-from backbay.http.adapters import httpx as adapter
+from backbay.http.adapters import pools
 from backbay.retry import RetryBudget, RetryPolicy
 from backbay.testing import Reply, ScriptedServer
 
@@ -132,13 +132,13 @@ def test_after_a_storm_of_cancellations_every_call_works_and_nothing_counts_as_b
             assert [answer.text for answer in answers] == ["ok"] * 10
             transport = backend._transport[0]
             pool = await transport._pools.get()
-            assert {shard.busy for shard in pool._shards["http"]} == {0}
+            assert not pool.lent
 
     asyncio.run(main())
 
 
 def test_connections_that_a_burst_left_are_closed_after_a_while(monkeypatch):
-    monkeypatch.setattr(adapter, "KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(pools, "KEEP_ALIVE", 0.1)
     open_now = 0
 
     async def main():
@@ -159,12 +159,12 @@ def test_connections_that_a_burst_left_are_closed_after_a_while(monkeypatch):
         async with server, connect(url) as backend:
             await asyncio.gather(*(backend.complete("Hi.") for _ in range(30)))
             pool = await backend._transport[0]._pools.get()
-            assert len(pool._shards["http"]) == 4
+            assert sum(map(len, pool.idle.values())) == 30
             for _ in range(100):
                 await asyncio.sleep(0.02)
-                if not pool._shards["http"]:
+                if not pool.idle:
                     break
-            assert not pool._shards["http"]
+            assert not pool.idle
             assert (await backend.complete("Hi.")).text == "ok"
 
     asyncio.run(main())

@@ -52,7 +52,7 @@ def made_certificates(tmp_path_factory):
 def bench(rig, made_certificates, monkeypatch, tmp_path):
     """What a fault is tried with, and the guard around it."""
     monkeypatch.setenv("SSL_CERT_FILE", made_certificates.authority)
-    monkeypatch.setattr("backbay.http.adapters.httpx._tls", {}, raising=False)
+    monkeypatch.setattr("backbay.http.adapters.tls._made", {}, raising=False)
     with no_leaks("the fault"), listening() as records:
         yield Bench(rig, made_certificates, monkeypatch, tmp_path)
         gc.collect()

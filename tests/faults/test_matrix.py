@@ -25,19 +25,11 @@ BY_DESIGN = {
 }
 """Where both outcomes are right, and what Backbay does; only that it is typed is looked at."""
 
-FAILS = {
-    "wrong_types": "Nothing invented: choices of a wrong shape are passed over (wires/chat_chunks.py)",
-    "cl_and_te": "Transport rules: h11 takes a response with both, and goes by the chunks",
-}
-"""Why cases are known to fail."""
-
 
 def _params():
     for case in CASES:
-        reason = FAILS.get(case["name"].rpartition("/")[2])
-        marks = [pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True)] if reason else []
         for face, said in (("", "async"), ("sync_", "sync")):
-            yield pytest.param(case, face, id=f"{case['name']}-{said}", marks=marks)
+            yield pytest.param(case, face, id=f"{case['name']}-{said}")
 
 
 def test_the_corpus_is_there(corpus):

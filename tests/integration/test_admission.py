@@ -6,12 +6,12 @@ import json
 import time
 
 import aiohttp
-import httpcore2
 import pytest
 
 import backbay
 from backbay.http.adapters import admission
 from backbay.http.adapters.admission import Gates
+from backbay.http.adapters.streams import ByteStream
 from backbay.testing import Pause, Reply, ScriptedServer
 
 TRANSPORTS = pytest.mark.parametrize("transport", [None, "aiohttp"])
@@ -53,7 +53,7 @@ def making(monkeypatch):
 
         monkeypatch.setattr(home, name, wrapped)
 
-    slow(httpcore2.AnyIOBackend, "connect_tcp")
+    slow(ByteStream, "open")
     slow(aiohttp.TCPConnector, "_create_connection")
     return making
 

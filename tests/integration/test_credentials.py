@@ -75,6 +75,36 @@ def test_a_key_that_no_header_may_have_is_refused_before_any_connection_and_neve
     assert server.connections == 0
 
 
+MISPLACED = {
+    "as the address": {"base_url": "sk-hidden-part"},
+    "the password in the address": {"base_url": "https://user:sk-hidden-part@example.com/v1"},
+    "the password in an address that cannot be split": {"base_url": "https://user:sk-hidden-part@exam\u2100ple.com"},
+    "the user of an address of another scheme": {"base_url": "ftp://sk-hidden-part@example.com"},
+    "the path of an address without a host": {"base_url": "https:///sk-hidden-part"},
+    "the query of the address": {"base_url": "https://example.com/v1?key=sk-hidden-part"},
+    "the fragment of the address": {"base_url": "https://example.com/v1#sk-hidden-part"},
+    "a header with a line end": {"headers": {"x-key": "sk-hidden-part\n"}},
+    "the key's own header": {"headers": {"Authorization": "Bearer sk-hidden-part"}},
+}
+
+
+@pytest.mark.parametrize("where", MISPLACED)
+@pytest.mark.parametrize("face", ["connect", "connect_sync"])
+def test_a_key_in_the_wrong_place_is_refused_and_never_printed(where, face):
+    """Neither by the error nor by the local variables of its traceback."""
+    with pytest.raises(backbay.ConfigurationError) as caught:
+        getattr(backbay, face)("openai:m", **{"api_key": "sk-another", **MISPLACED[where]})
+    assert "hidden" not in everything(caught.value)
+    assert "sk-another" not in everything(caught.value)
+
+
+def test_a_key_in_the_variable_of_the_address_is_never_printed(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "sk-hidden-part")
+    with pytest.raises(backbay.ConfigurationError, match="is no base URL") as caught:
+        backbay.connect("openai:m", api_key="sk-another")
+    assert "hidden" not in everything(caught.value)
+
+
 @pytest.mark.parametrize("name", ["a line end", "a character outside ASCII"])
 def test_a_bad_key_in_the_environment_is_refused_by_the_variables_name_and_never_printed(monkeypatch, name):
     monkeypatch.setenv("OPENAI_API_KEY", BAD[name])

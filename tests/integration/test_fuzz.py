@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,13 +21,15 @@ from backbay.testing import sse
 from backbay.wires.tool_deltas import ToolDeltas
 from backbay_conformance.fuzzing.examples import hold
 from backbay_conformance.fuzzing.laws import check_stream, check_whole
-from backbay_conformance.fuzzing.shipped import core_surfaces
+from backbay_conformance.fuzzing.shipped import core_surfaces, shippers
 from backbay_conformance.fuzzing.surfaces import own_surfaces
 
 pytestmark = pytest.mark.hypothesis
 
 WIRES = ("anthropic_messages", "openai_chat", "openai_responses")
 HUGE = "1" + 400 * "0"
+FEWER = {"http_heads.aiohttp": 1_000}
+"""Inputs of surfaces that are slow, and mostly another's: aiohttp's parser."""
 
 
 def wire(name: str) -> Codec:
@@ -35,7 +38,16 @@ def wire(name: str) -> Codec:
 
 @pytest.mark.parametrize("surface", [*own_surfaces(), *core_surfaces()], ids=str)
 def test_of_any_input_come_only_typed_errors_and_what_the_grammar_allows(surface):
-    hold(surface)
+    hold(surface, inputs=FEWER.get(surface.name))
+
+
+def test_every_plugin_with_a_wire_of_its_own_has_a_test_of_its_surfaces():
+    backends = Path(__file__).parents[2] / "plugins" / "backends"
+    tests = {name: backends / name / "tests" / "test_fuzz.py" for name in shippers()}
+    assert len(tests) > 3
+    for name, path in tests.items():
+        assert path.exists(), f"{name} has a wire of its own, and no {path}"
+        assert f'surfaces_of("{name}")' in path.read_text(encoding="utf-8")
 
 
 # What fuzzing found, each as small as it could be made.
@@ -87,6 +99,18 @@ def test_bodies_that_no_reader_of_json_likes_are_typed_errors(name, body):
     check_whole(body, wire(name).decode)
     check_stream(body, wire(name).decoder)
     check_stream(b"data: " + body + b"\n\n", wire(name).decoder)
+
+
+@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("blank", [b" ", b"\n         \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf \t\r\n"])
+@pytest.mark.parametrize("rest", [b"data: {}\n\n", b'{"error": {"message": "x"', b"\x85[", b"<html>", b"data"])
+def test_white_space_before_an_answer_says_the_same_in_a_read_of_its_own_and_in_one_with_it(name, blank, rest):
+    def told(*pieces):
+        decoder = wire(name).decoder()
+        events = [event for piece in pieces for event in decoder.feed(piece)] + list(decoder.finish())
+        return events, repr(decoder.failure), decoder.failure and decoder.failure.body
+
+    assert told(blank + rest) == told(blank, rest) == told(rest)
 
 
 @pytest.mark.parametrize("url", [5.5, True, ["https://example.com"], {}, b"https://example.com"])

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import backbay
+from backbay.http.adapters.direct import DirectTransport
 from backbay import Ended, Finish, Text, ToolDelta
 
 xllamacpp = pytest.importorskip("xllamacpp")
@@ -180,7 +181,7 @@ def test_the_length_limit_ends_the_answer_with_its_usage_n5(tiny, how):
 
 
 async def busy(llama):
-    transport = backbay.http.adapters.httpx.HTTPXTransport()
+    transport = DirectTransport()
     response = await transport.send("GET", f"{llama}/slots", [], b"")
     body = b"".join([data async for data in response.chunks()])
     await transport.aclose()

@@ -104,9 +104,10 @@ def test_nothing_switches_the_check_of_certificates_off(core):
 
 def test_redirects_and_proxies_of_the_environment_are_off_in_every_transport(core):
     transports = {path.name: text for path, text in core.items() if path.parent.name == "adapters"}
-    assert {"httpx.py", "aiohttp.py"} <= set(transports)
-    for name in ("httpx.py", "aiohttp.py"):
-        assert "trust_env=False" in transports[name]
+    assert {"direct.py", "httpx.py", "aiohttp.py"} <= set(transports)
+    assert "trust_env=False" in transports["aiohttp.py"]
+    for name in ("direct.py", "connection.py", "pools.py", "streams.py"):
+        assert not re.search(r"[Pp]roxy|[Ll]ocation", re.sub(r'""".*?"""', "", transports[name], flags=re.DOTALL)), name
     for name, text in transports.items():
         assert not re.search(r"trust_env\s*=\s*True|follow_redirects\s*=\s*True|allow_redirects\s*=\s*True", text), name
 

@@ -27,8 +27,22 @@ if TYPE_CHECKING:
     from .events import Thinking as Thinking
     from .events import ToolDelta as ToolDelta
     from .events import UsageSeen as UsageSeen
+    from .executor import JobExecutor as JobExecutor
+    from .executor import JobOutcome as JobOutcome
     from .fallbacks import fallback as fallback
     from .folding import fold as fold
+    from .inference import InferenceBackend as InferenceBackend
+    from .inference import InferenceModelSpec as InferenceModelSpec
+    from .inference import InferenceRequest as InferenceRequest
+    from .inference import InferenceResponse as InferenceResponse
+    from .inference import ManualInferenceBackend as ManualInferenceBackend
+    from .inference import OAuthClient as OAuthClient
+    from .jobs import BackendHealth as BackendHealth
+    from .jobs import BackendModel as BackendModel
+    from .jobs import Job as Job
+    from .jobs import JobResult as JobResult
+    from .jobs import JobSink as JobSink
+    from .jobs import job_error_code as job_error_code
     from .limits import Limits as Limits
     from .messages import AudioPart as AudioPart
     from .messages import FilePart as FilePart
@@ -40,6 +54,7 @@ if TYPE_CHECKING:
     from .messages import ThinkingPart as ThinkingPart
     from .messages import ToolCall as ToolCall
     from .messages import ToolSpec as ToolSpec
+    from .provider import Provider as Provider
     from .registry import PluginRecord as PluginRecord
     from .registry import PluginState as PluginState
     from .registry import inspect as inspect
@@ -47,6 +62,7 @@ if TYPE_CHECKING:
     from .registry import refresh as refresh
     from .registry import register as register
     from .registry import resolve as resolve
+    from .relay import Relay as Relay
     from .request import Request as Request
     from .response import Embeddings as Embeddings
     from .response import Finish as Finish
@@ -82,13 +98,20 @@ _HOME = {
         "UnknownBackendError UnknownOptionError UnsupportedError"
     ),
     "events": "Ended Event Started Text Thinking ToolDelta UsageSeen",
+    "executor": "JobExecutor JobOutcome",
     "fallbacks": "fallback",
     "folding": "fold",
+    "inference": (
+        "InferenceBackend InferenceModelSpec InferenceRequest InferenceResponse ManualInferenceBackend OAuthClient"
+    ),
+    "jobs": "BackendHealth BackendModel Job JobResult JobSink job_error_code",
     "limits": "Limits",
     "messages": (
         "AudioPart FilePart HostedTool ImagePart Message ResponseFormat TextPart ThinkingPart ToolCall ToolSpec"
     ),
+    "provider": "Provider",
     "registry": "PluginRecord PluginState inspect names refresh register resolve",
+    "relay": "Relay",
     "request": "Request",
     "response": "Embeddings Finish Health ModelInfo Ranked Ranking Response Usage",
     "retry": "RetryBudget RetryPolicy",

@@ -19,8 +19,10 @@ from .composite_calls import Ask, CompositeCall, composite_call
 from .connecting import connect
 from .errors import BackbayError, ConfigurationError
 from .events import Event
+from .jobs import Job
 from .limits import Limits, LimitsInput, as_limits
 from .messages import MessagesInput
+from .relay import Relay, Source
 from .request import Request, build_request
 from .response import Health, Response
 from .retry import RetryPolicy
@@ -129,6 +131,29 @@ class Composite(Backend):
             return member.count_tokens(given.messages, **{**given.options, "limits": limits})
 
         return await given.ask(given.member or self.backends[0], ask)
+
+    @property
+    def wires(self) -> Sequence[str]:
+        """The wires of all backends inside."""
+        return tuple(dict.fromkeys(wire for member in self.backends for wire in member.wires))
+
+    def _carry(self, job: Job) -> Callable[[Call], Awaitable[Source]]:
+        async def begin(member: Backend, limits: Limits) -> Relay:
+            relay = member.relay(job, limits=limits)
+            await relay.begin()
+            return relay
+
+        async def send(call: Call) -> Source:
+            return await self._served(self._for_job(composite_call(call), job), begin)
+
+        return send
+
+    def _for_job(self, call: CompositeCall, job: Job) -> CompositeCall:
+        """Choose for a job, where that is done before anything is asked."""
+        return call
+
+    def _job_call(self, model: str | None, limits: Limits) -> Call:
+        return CompositeCall(self.id, model, limits)
 
     async def _aclose(self) -> None:
         for member in self._owned:

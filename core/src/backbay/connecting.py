@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Literal, cast
 
 from .capabilities import Capabilities
-from .errors import ConfigurationError, MissingCredentialError, PluginContractError
+from .errors import (
+    BackbayError,
+    ConfigurationError,
+    MissingCredentialError,
+    PluginContractError,
+    UnknownBackendError,
+)
+from .http.sealing import unshown
 from .limits import LimitsInput, as_limits
 from .loading import load_attribute
 from .registry import resolve, split
@@ -19,6 +27,7 @@ from .spec import BackendSpec
 
 if TYPE_CHECKING:
     from .backend import Backend
+    from .hooks import SavedProvider
     from .http.transport import Transport
     from .sync import SyncBackend
 
@@ -30,6 +39,7 @@ CONFIG = {
 """What ``connect`` takes for every backend, besides its named parameters."""
 
 
+@unshown
 def connect(
     reference: str,
     *,
@@ -43,7 +53,8 @@ def connect(
     """Return a backend by name. No I/O happens until its first call.
 
     Args:
-        reference: ``"vendor:model"``, ``"vendor"``, or ``"vendor@distribution:model"``.
+        reference: ``"vendor:model"``, ``"vendor"``, or ``"vendor@distribution:model"``. A name that no backend has may
+            be that of a saved provider, or of one of its models, where a catalogue is installed.
         api_key: The key; ``None`` takes it from the vendor's environment variables.
         base_url: The API's address; ``None`` takes the environment's, or else the vendor's own.
         wire: The wire to speak; ``None`` takes the vendor's first.
@@ -62,8 +73,12 @@ def connect(
     finally:
         del api_key  # From here on nothing that a traceback may show has it.
     name, model = split(reference)
-    return build(
-        resolve(name),
+    make: Callable[..., Backend]
+    try:
+        make = partial(build, resolve(name))
+    except UnknownBackendError as unknown:
+        make = _saved(name, unknown).backend
+    return make(
         model,
         api_key=given,
         base_url=base_url,
@@ -74,6 +89,7 @@ def connect(
     )
 
 
+@unshown
 def build(
     spec: BackendSpec,
     model: str | None = None,
@@ -90,7 +106,7 @@ def build(
         given = _given(api_key)
     finally:
         del api_key  # From here on nothing that a traceback may show has it.
-    is_http = spec.speaks_http
+    is_http, declared = spec.speaks_http, spec
     if not is_http:
         _refuse_http_arguments(spec, base_url=base_url, wire=wire, transport=transport)
     elif wire is not None or spec.wires[0] in spec.per_wire:
@@ -110,10 +126,12 @@ def build(
         capabilities=_capabilities(config.pop("capabilities", None)),
         transport=_transport(transport),
         config=config,
+        declared=None if declared is spec else declared,
     )
     return _backend_class(spec)(spec, model, settings)
 
 
+@unshown
 def connect_sync(
     reference: str,
     *,
@@ -140,6 +158,23 @@ def connect_sync(
     finally:
         del api_key
     return SyncBackend(backend)
+
+
+def _saved(name: str, unknown: UnknownBackendError) -> SavedProvider:
+    """Return the provider that is saved under a name; raises ``unknown`` where there is none."""
+    from . import hooks
+
+    try:
+        found = hooks.first("find_provider", name)
+    except BackbayError as failure:
+        unknown.hint = f"{unknown.hint or ''} Saved providers could not be looked at: {failure.message}".strip()
+        raise unknown from failure
+    if found is None:
+        broken = "; ".join(f"{plugin}: {reason}" for plugin, reason in hooks.failures.items())
+        if broken:
+            unknown.hint = f"{unknown.hint or ''} Not asked for saved providers, since they failed: {broken}".strip()
+        raise unknown
+    return cast("SavedProvider", found)
 
 
 def find_credential(spec: BackendSpec) -> Secret | None:
@@ -268,7 +303,10 @@ def _capabilities(value: object) -> Mapping[str, str]:
 
 
 def _transport(value: object) -> Transport | None:
+    source = "transport"
     if value is None:
+        source, value = "BACKBAY_TRANSPORT", os.environ.get("BACKBAY_TRANSPORT") or None
+    if value is None or value == "direct":
         return None
     if iscoroutinefunction(getattr(value, "send", None)) and not hasattr(value, "build_request"):
         return cast("Transport", value)
@@ -280,6 +318,7 @@ def _transport(value: object) -> Transport | None:
         from .http.adapters.httpx import ClientTransport
 
         return ClientTransport(value)
+    shown = repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
     raise ConfigurationError(
-        f"transport is a {type(value).__name__}; give a Transport, an httpx or httpx2 AsyncClient, or 'aiohttp'."
+        f"{source} is {shown}; give 'direct', 'aiohttp', an httpx or httpx2 AsyncClient, or a Transport."
     )

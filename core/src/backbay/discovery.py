@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from .installed import BACKENDS, CORE, HOOKS, Distribution, Entry, Read, declared, headers
+from .installed import BACKENDS, COMMANDS, CORE, HOOKS, Distribution, Entry, Read, declared, headers
 from .selection import allow_list, normalised
 
 _MARK = b"backbay."
@@ -70,6 +70,12 @@ def hook_entry_points() -> tuple[Entry, ...]:
     allow = allow_list()
     found = entries(HOOKS)
     return tuple(entry for entry in found if not entry.shadowed and entry.allowed(allow))
+
+
+def command_entry_points() -> tuple[Entry, ...]:
+    """Return the entry points of installed commands that ``BACKBAY_PLUGINS`` allows."""
+    allow = allow_list()
+    return tuple(entry for entry in entries(COMMANDS) if not entry.shadowed and entry.allowed(allow))
 
 
 def core() -> Distribution | None:
@@ -125,7 +131,7 @@ def _gather(key: tuple[object, ...], places: Iterable[Place], finders: Iterable[
         if name == CORE and core is None:
             core = distribution
         found.append((distribution, text or ""))
-    gathered: dict[str, dict[tuple[str, str], Entry]] = {BACKENDS: {}, HOOKS: {}}
+    gathered: dict[str, dict[tuple[str, str], Entry]] = {BACKENDS: {}, HOOKS: {}, COMMANDS: {}}
     for distribution, text in found:
         for group, name, value in declared(text):
             gathered[group].setdefault((distribution.path, name), Entry(name, value, distribution, core))

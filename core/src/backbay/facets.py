@@ -1,4 +1,4 @@
-"""What a backend may do besides answering: list models, be probed, embed, rank, count tokens.
+"""What a backend may do besides answering: list models, be probed, embed, rank, count tokens, carry jobs.
 
 A plugin writes the method with an underscore for each facet that its spec declares; the public ones are final.
 """
@@ -13,9 +13,11 @@ from typing import Any, TypeVar, Unpack, final
 
 from .attempt import Call
 from .capabilities import Capabilities, Capability
-from .errors import ClosedError, InvalidRequestError
+from .errors import BackbayError, ClosedError, InvalidRequestError
+from .jobs import Job, JobResult, JobSink
 from .limits import Limits, LimitsInput, as_limits
 from .messages import MessagesInput
+from .relay import Relay, Source, check_sink
 from .request import Options, Request
 from .response import Embeddings, Health, ModelInfo, Ranking
 from .settings import Settings
@@ -54,6 +56,10 @@ class Facets(ABC):
     async def _count_tokens(self, request: Request) -> int:
         raise NotImplementedError(f"{self.spec.name} declares count_tokens and does not implement it")
 
+    def _carry(self, job: Job) -> Callable[[Call], Awaitable[Source]]:
+        """Check a job, before any I/O; return what sends it, and gives the body of an answer that is a success."""
+        raise NotImplementedError(f"{self.spec.name} declares execute and does not implement it")
+
     # What core's own driver overrides, to see the call's limits.
 
     async def _models(self, call: Call) -> Sequence[ModelInfo]:
@@ -70,6 +76,9 @@ class Facets(ABC):
     async def _count(self, call: Call) -> int:
         assert call.request is not None
         return await self._count_tokens(call.request)
+
+    def _job_call(self, model: str | None, limits: Limits) -> Call:
+        return Call(self.id, model, limits, closed=self._closed)
 
     # What callers use.
 
@@ -196,6 +205,56 @@ class Facets(ABC):
             return await call.attempt(lambda: self._count(call), self.settings.retry)
         finally:
             call.close()
+
+    @property
+    def wires(self) -> Sequence[str]:
+        """The wires that ``execute`` and ``relay`` can carry; none if the backend does not declare that."""
+        return ()
+
+    @final
+    async def execute(self, job: Job, sink: JobSink) -> JobResult:
+        """Send a job's own body, and give the answer's bytes to ``sink`` as they come: none changed, none read ahead.
+
+        An attempt that fails before the first byte of an answer is made again, as the backend's retries say and within
+        the deadline; after that byte nothing is. Hooks do not see jobs.
+
+        Args:
+            job: What to send; it stays as it is.
+            sink: Takes the bytes. It gets nothing of an answer that is an error. What it raises is raised.
+
+        Raises:
+            ClosedError: The backend is closed.
+            UnsupportedError: The backend carries no jobs, or none in this wire; no I/O has happened.
+            InvalidRequestError: The body is no JSON object, or names another model; no I/O has happened.
+            LimitExceededError: The deadline passed.
+            BackbayError: There was no answer, or it broke off.
+        """
+        check_sink(sink, self.id)
+        return await self.relay(job).deliver(sink)
+
+    @final
+    def relay(self, job: Job, *, limits: LimitsInput = None) -> Relay:
+        """Return the answer to a job as an iterator of its bytes: what ``execute`` is made of.
+
+        Args:
+            job: As in ``execute``.
+            limits: Limits besides the job's deadline; ``None`` for the backend's own.
+
+        Raises:
+            BackbayError: As ``execute`` raises before any I/O; the rest comes when the relay is read.
+        """
+        try:
+            self._require(Capability.EXECUTE, job.model_id)
+            source = self._carry(job)
+        except BackbayError as error:
+            error.backend, error.model = error.backend or self.id, error.model or job.model_id or self.model
+            error.phase = error.phase or "prepare"
+            raise
+        known = as_limits(limits).over(self.settings.limits)
+        total = max(job.deadline_ms, 1) / 1000
+        total = total if known.total is None else min(total, known.total)
+        call = self._job_call(job.model_id or self.model, replace(known, total=total))
+        return Relay(call, source, self.settings.retry, total)
 
     # How the public methods do it.
 

@@ -7,7 +7,7 @@ is a warning. What ``before_request`` raises stops the call before any I/O.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     import pluggy
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .events import Event
     from .request import Request
     from .response import Response
+    from .secrets import SecretHolder
     from .stream import Listener
 
 GROUP = "backbay.hooks"
@@ -24,6 +25,13 @@ GROUP = "backbay.hooks"
 
 class HookWarning(UserWarning):
     """A hook failed; the call went on."""
+
+
+class SavedProvider(Protocol):
+    """What ``find_provider`` gives: ``backbay.provider.Provider``, or what binds as it does."""
+
+    def backend(self, model: str | None = None, /, **arguments: object) -> Backend:
+        """Return a backend; the arguments are those of ``connect``, over what is saved."""
 
 
 _manager: pluggy.PluginManager | None = None
@@ -50,9 +58,15 @@ class Specifications:
     def register_commands(self, app: object) -> None:
         """Add commands to the command line, a ``typer.Typer``."""
 
+    def find_provider(self, name: str) -> SavedProvider | None:
+        """Return what is saved under a name that no backend has, or ``None``. ``connect`` asks; the first counts."""
+
+    def open_credential(self, source: str) -> SecretHolder | None:
+        """Return the credential that ``"kind:name"`` names, or ``None`` if it is another plugin's. The first counts."""
+
 
 _OF_CALLS = ("before_request", "after_response", "on_error", "on_event")
-_SEEN = (*_OF_CALLS, "register_commands")
+_SEEN = (*_OF_CALLS, "register_commands", "find_provider", "open_credential")
 
 
 def hookimpl() -> pluggy.HookimplMarker:
@@ -86,8 +100,12 @@ def remove(plugin: object) -> None:
     manager().unregister(plugin)
 
 
-def load() -> None:
-    """Load the installed hooks, once. A distribution whose hooks fail to import is left out and recorded."""
+def load(*, quiet: bool = False) -> None:
+    """Load the installed hooks, once. A distribution whose hooks fail to import is left out and recorded.
+
+    Args:
+        quiet: Record it in ``failures`` alone, and do not warn.
+    """
     global _loaded
     if _loaded:
         return
@@ -101,7 +119,30 @@ def load() -> None:
             if isinstance(failure, KeyboardInterrupt):
                 raise
             failures[entry.name] = f"{type(failure).__name__}: {failure}"
-            warnings.warn(f"hooks {entry.name!r} were left out: {failures[entry.name]}", HookWarning, stacklevel=2)
+            if not quiet:
+                warnings.warn(f"hooks {entry.name!r} were left out: {failures[entry.name]}", HookWarning, stacklevel=2)
+
+
+def first(hook: str, argument: str) -> object:
+    """Return the first answer that is not ``None`` of a hook with one argument; ``None`` if there is none.
+
+    A hook that fails is left out with a warning; what it raises as a ``BackbayError`` is its answer. Hooks that cannot
+    be loaded are left to ``failures``.
+    """
+    load(quiet=True)
+    from .errors import BackbayError
+
+    for implementation in getattr(manager().hook, hook).get_hookimpls():
+        try:
+            found = cast("object", implementation.function(argument))
+        except BackbayError:
+            raise
+        except Exception as failure:  # noqa: BLE001 (one plugin's defect is not the others')
+            warnings.warn(f"a {hook} hook raised {type(failure).__name__}: {failure}", HookWarning, stacklevel=2)
+            continue
+        if found is not None:
+            return found
+    return None
 
 
 def anybody() -> bool:

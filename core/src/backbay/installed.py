@@ -19,6 +19,9 @@ BACKENDS = "backbay.backends"
 HOOKS = "backbay.hooks"
 """The entry-point group of hooks."""
 
+COMMANDS = "backbay.commands"
+"""The entry-point group of what adds commands to the command line, which alone loads it."""
+
 CORE = "backbay"
 """The normalised name of this distribution."""
 
@@ -194,7 +197,7 @@ def declared(text: str) -> Iterator[tuple[str, str, str]]:
     for line in map(str.strip, text.splitlines()):
         if line.startswith("[") and line.endswith("]"):
             group = line[1:-1].strip()
-        elif group in (BACKENDS, HOOKS) and line and line[0] not in "#;":
+        elif group in (BACKENDS, HOOKS, COMMANDS) and line and line[0] not in "#;":
             name, _, value = line.partition("=")
             yield group, name.strip(), value.partition("[")[0].strip()
 

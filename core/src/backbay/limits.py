@@ -73,7 +73,18 @@ class Watch:
     One timer a call looks at deadlines that move, so that a chunk costs two attribute writes instead of a timer.
     """
 
-    __slots__ = ("_expired", "_first", "_idle_since", "_limits", "_loop", "_off", "_start", "_timer", "_waiter")
+    __slots__ = (
+        "_callers",
+        "_expired",
+        "_first",
+        "_idle_since",
+        "_limits",
+        "_loop",
+        "_off",
+        "_start",
+        "_timer",
+        "_waiter",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -82,6 +93,7 @@ class Watch:
         self._first = limits.first_event is not None
         self._idle_since: float | None = None
         self._waiter: asyncio.Task[object] | None = None
+        self._callers = False
         self._timer: asyncio.TimerHandle | None = None
         self._expired: tuple[str, float] | None = None
         self._off = limits == NO_LIMITS
@@ -124,6 +136,19 @@ class Watch:
         finally:
             self._waiter = None
 
+    async def wait_for_caller(self, awaitable: Awaitable[T]) -> T:
+        """Await what is the caller's own, as ``wait`` does, but for ``idle``: that time is not the backend's."""
+        self._callers = True
+        try:
+            return await self.wait(awaitable)
+        finally:
+            self._callers = False
+
+    @property
+    def expired(self) -> bool:
+        """Whether a limit ran out."""
+        return self._expired is not None
+
     def check(self) -> None:
         """Raise ``LimitExceededError`` if a limit ran out while nobody waited."""
         if not self._off:
@@ -160,7 +185,7 @@ class Watch:
         for name, end, seconds in self._deadlines(idle=True):
             if end > now:
                 continue
-            if name == "idle" and self._waiter is None:
+            if name == "idle" and (self._waiter is None or self._callers):
                 # The caller is slow, not the backend: begin to count when it asks again.
                 self._idle_since = now
                 continue

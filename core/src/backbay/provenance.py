@@ -18,14 +18,37 @@ from .installed import Distribution
 _BYTECODE = ".pyc"
 """Made by Python whenever it likes, and not compared."""
 
+_NOTES = frozenset(("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"))
+"""What an installer writes beside the metadata of a wheel."""
+
 
 def record_hash(distribution: Distribution) -> str | None:
-    """Return the SHA-256 of a distribution's RECORD, in hexadecimal; ``None`` if it has none.
+    """Return the SHA-256 of what RECORD says of a distribution's own files, in hexadecimal; ``None`` without a RECORD.
 
-    RECORD has a hash of every file, so two installations with one hash have the same files.
+    It is the same wherever one wheel was installed, and that of the wheel itself: see ``hash_of_record``.
     """
     text = distribution.read("RECORD")
-    return None if text is None else hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return None if text is None else hash_of_record(text)
+
+
+def hash_of_record(text: str) -> str:
+    """Return the SHA-256 of the lines of a RECORD, sorted, as ``name,hash`` and a line end each.
+
+    Left out is what an installer adds, which differs between one Python or folder and another: bytecode, scripts, its
+    own notes, and RECORD itself. Two installations with one hash have the same files.
+    """
+    try:
+        rows = [(row[0], row[1]) for row in csv.reader(text.splitlines()) if len(row) > 1]
+    except csv.Error:
+        rows = [(text, "")]
+    lines = sorted(f"{name},{stated}\n" for name, stated in rows if not _installers(name))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _installers(name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    noted = folder.endswith(".dist-info") and file in _NOTES
+    return noted or name.endswith(_BYTECODE) or name.startswith(("../", "/"))
 
 
 def direct_url(distribution: Distribution) -> str | None:

@@ -13,6 +13,7 @@ from .check import apply_capabilities
 from .composite import Composite, can_be_probed, joined, unreachable
 from .composite_calls import Ask, CompositeCall, T, composite_call
 from .errors import ConfigurationError, InvalidRequestError, UnsupportedError
+from .jobs import Job
 from .limits import Limits, LimitsInput
 from .request import Request
 from .response import Embeddings, Health, ModelInfo, Ranking
@@ -83,7 +84,8 @@ class Route(Composite):
         if self._choice is None:
             return known
         # There is no request that the function could look at.
-        return known.with_(dict.fromkeys((Capability.EMBEDDINGS, Capability.RERANK), Support.UNSUPPORTED))
+        facets = (Capability.EMBEDDINGS, Capability.RERANK, Capability.EXECUTE)
+        return known.with_(dict.fromkeys(facets, Support.UNSUPPORTED))
 
     def _choose(self, call: CompositeCall, need: Capability) -> None:
         request = call.request
@@ -132,6 +134,14 @@ class Route(Composite):
         else:
             given.member = next(each for each in self.backends if each.capabilities(call.model).allows(facet))
         return given
+
+    def _for_job(self, call: CompositeCall, job: Job) -> CompositeCall:
+        if self._named:
+            call.member = self._by_model(job.model_id)
+        else:
+            known = (each for each in self.backends if each.capabilities(job.model_id).allows(Capability.EXECUTE))
+            call.member = next((each for each in known if job.wire in each.wires), self.backends[0])
+        return call
 
     async def _vectors(self, call: Call, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
         def ask(member: Backend, limits: Limits) -> Awaitable[Embeddings]:

@@ -14,6 +14,7 @@ from .secrets import Secret
 
 if TYPE_CHECKING:
     from .http.transport import Transport
+    from .spec import BackendSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Settings:
         capabilities: Support that is other than the spec says, by capability.
         transport: What moves the bytes, or ``None`` for the default one.
         config: What only this backend, or its wire, knows.
+        declared: The whole declaration, where the backend's spec is what it says of one wire; else ``None``.
     """
 
     api_key: Secret | None = None
@@ -41,6 +43,7 @@ class Settings:
     capabilities: Mapping[str, str] = field(default_factory=dict)
     transport: Transport | None = None
     config: Mapping[str, object] = field(default_factory=dict)
+    declared: BackendSpec | None = None
 
 
 def refuse_unknown(given: Mapping[str, object], known: Mapping[str, str], *, backend: str) -> None:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import iscoroutinefunction
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Protocol, Self, Unpack, cast
 
 from .backend import Backend
 from .bridge import run
 from .capabilities import Capabilities
+from .jobs import Job, JobResult, JobSink
 from .limits import LimitsInput
 from .messages import MessagesInput
+from .relay import check_sink
 from .request import Options
 from .response import Embeddings, Health, ModelInfo, Ranking, Response
 from .spec import BackendSpec
 from .syncstream import SyncStream
 
-__all__ = ["SyncBackend", "SyncStream"]
+__all__ = ["SyncBackend", "SyncJobSink", "SyncStream"]
+
+
+class SyncJobSink(Protocol):
+    """As ``JobSink``, with methods that block; ``start`` may be there likewise."""
+
+    def send_chunk(self, data: bytes) -> None:
+        """Take some bytes of the body, as they came."""
 
 
 class SyncBackend:
@@ -91,6 +101,33 @@ class SyncBackend:
     def count_tokens(self, messages: MessagesInput, **options: Unpack[Options]) -> int:
         """As ``Backend.count_tokens``."""
         return run(self.backend.count_tokens(messages, **options))
+
+    @property
+    def wires(self) -> Sequence[str]:
+        """As ``Backend.wires``."""
+        return self.backend.wires
+
+    def execute(self, job: Job, sink: SyncJobSink | JobSink) -> JobResult:
+        """As ``Backend.execute``, for a sink whose methods block: they are called on this thread.
+
+        While the sink works nothing can interrupt it: a deadline that passes meanwhile ends the job when it returns.
+        A sink whose methods are ``async`` is awaited on Backbay's own loop.
+        """
+        if iscoroutinefunction(getattr(sink, "send_chunk", None)):
+            return run(self.backend.execute(job, cast("JobSink", sink)))
+        check_sink(sink, self.id)
+        relay = self.backend.relay(job)
+        try:
+            run(relay.begin())
+            start = getattr(sink, "start", None)
+            if start is not None:
+                start(relay.status, relay.content_type)
+            while (data := run(anext(relay, None))) is not None:
+                sink.send_chunk(data)
+        finally:
+            data = None
+            run(relay.aclose())
+        return relay.result
 
     def close(self) -> None:
         """Close the backend. May be called again."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ..discovery import core
 from ..errors import BackbayError
 from ..spec import Identity
-from .adapters.httpx import HTTPXTransport
+from .adapters.direct import DirectTransport
 from .transport import Transport
 from .urls import origin
 
@@ -49,7 +49,7 @@ async def ask(questions: Iterable[str], limit: float) -> Mapping[str, Answer]:
     doors: dict[str, list[str]] = {}
     for url in dict.fromkeys(questions):
         doors.setdefault(origin(url), []).append(url)
-    transport = HTTPXTransport()
+    transport = DirectTransport()
     answers: dict[str, Answer] = {}
 
     async def get(url: str) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ..errors import BackbayError, ResponseError, UnsupportedError
 from ..events import Event
+from ..jsonbytes import JSONBody
 from ..request import Request
 from ..response import Embeddings, JSONObject, ModelInfo, Ranking
 from ..spec import BackendSpec
@@ -20,12 +21,18 @@ MAX_BODY = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class HTTPRequest:
-    """An HTTP request. ``path`` is relative to the base URL until the driver makes it absolute in ``url``."""
+    """An HTTP request. ``path`` is relative to the base URL until the driver makes it absolute in ``url``.
+
+    Attributes:
+        overrides: Whether ``headers`` take the place of the backend's own of the same names, and do not stand beside
+            them.
+    """
 
     method: str
     path: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    overrides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,16 @@ class Codec(ABC):
     @abstractmethod
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says. Takes any bytes, and never raises."""
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the HTTP request that carries a caller's own body of this wire. No byte of it changes but the model's.
+
+        Args:
+            model: The model to ask; the body names no other.
+            body: The body.
+            stream: Whether a streamed answer is wanted, for a wire whose address says so.
+        """
+        raise self._lacks("relay")
 
     def decode_models(self, body: bytes) -> Sequence[ModelInfo]:
         """Return the models of a model-list body.

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TypeVar
 
 from ..attempt import Call
-from ..backend import Backend
 from ..errors import BackbayError, ConfigurationError, DecodeError
 from ..events import Ended, Event
 from ..folding import fold
@@ -22,12 +21,15 @@ from . import setup, urls
 from .codec import MAX_BODY, Authorizer, HTTPRequest
 from .intake import MAX_ERROR_BODY, close, drain, read, read_some
 from .redaction import Hidden
+from .relaying import Relaying
 from .sealing import seal, uncover
 from .statuses import response_error
 from .transport import Transport, TransportResponse
 
 MAX_PAGES = 100
 """Pages of a model list that are read; a longer one is an error, since a vendor may lead in a circle."""
+
+ANSWERED = (200, 204)
 
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ def _secrets(key: Secret | None, authorizer: Authorizer | None) -> list[str]:
     return found if authorizer is None else [*found, *authorizer.secrets()]
 
 
-class HTTPBackend(Backend):
+class HTTPBackend(Relaying):
     """A vendor that speaks HTTP on some wire. A vendor on a wire that core knows needs no subclass."""
 
     def __init__(self, spec: BackendSpec, model: str | None = None, settings: Settings | None = None) -> None:
@@ -82,11 +84,12 @@ class HTTPBackend(Backend):
     async def _events(self, call: Call) -> AsyncIterator[Event]:
         assert call.request is not None
         response = await self._send(self._codec.encode(call.request, stream=True), call)
-        decoder = self._codec.decoder()
-        chunks = response.chunks()
+        chunks: AsyncIterator[bytes] | None = None
         ended = False
         data, event = b"", None
         try:
+            decoder = self._codec.decoder()
+            chunks = response.chunks()
             async for data in chunks:
                 call.watch.byte()
                 for event in decoder.feed(data):
@@ -108,7 +111,8 @@ class HTTPBackend(Backend):
             raise
         finally:
             try:
-                await close(chunks)
+                if chunks is not None:
+                    await close(chunks)
             finally:
                 await response.aclose()
 
@@ -181,6 +185,8 @@ class HTTPBackend(Backend):
             return decode(body)
         except BackbayError as error:
             seal(error)
+            if response.status not in ANSWERED:
+                error.retryable = False  # 202 and its like are meant; asking again gives the same.
             raise self._cleaned(error) from error.__cause__
         except Exception as failure:
             seal(failure)
@@ -207,6 +213,8 @@ class HTTPBackend(Backend):
         """Send; return a response of any status."""
         url = urls.join(self.base_url, request.path)
         headers = self._all_headers("application/json" if request.body else "")
+        if request.overrides:
+            headers = _Headers(header for header in headers if header[0] not in request.headers)
         headers += request.headers.items()
         self._hidden.watch()
         try:
@@ -254,7 +262,7 @@ class HTTPBackend(Backend):
 
     def _get_transport(self) -> Transport:
         if not self._transport:
-            from .adapters.httpx import HTTPXTransport
+            from .adapters.direct import DirectTransport
 
-            self._transport.append(HTTPXTransport())
+            self._transport.append(DirectTransport())
         return self._transport[0]

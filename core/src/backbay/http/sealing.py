@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def seal(error: BaseException) -> None:
@@ -18,6 +23,24 @@ def seal(error: BaseException) -> None:
     """
     for found in _chain(error):
         traceback.clear_frames(found.__traceback__)
+
+
+def unshown(function: Callable[P, T]) -> Callable[P, T]:
+    """Return ``function`` so that the traceback of what it raises shows none of its arguments, nor what it made of them.
+
+    A key may be where none belongs, such as in an address.
+    """
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs
+            seal(error)
+            raise
+
+    return called
 
 
 def uncover(error: BaseException, redact: Callable[[str], str]) -> None:

@@ -24,7 +24,7 @@ CONFIG = {
 
 _URL_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-_OURS = frozenset(
+OURS = frozenset(
     "accept-encoding connection content-encoding content-length content-type host te transfer-encoding upgrade".split()
 )
 
@@ -127,7 +127,7 @@ def headers(spec: BackendSpec, settings: Settings, codec: Codec) -> tuple[tuple[
     for name, value in ((str(name), value) for name, value in given.items()):
         if name.lower() == auth_header and settings.api_key is not None:
             raise ConfigurationError(f"{spec.name}: {name} is the key's header; use api_key=.", backend=spec.name)
-        if name.lower() in _OURS:
+        if name.lower() in OURS:
             raise ConfigurationError(f"{spec.name}: {name} is a header that Backbay writes.", backend=spec.name)
         found[name.lower()] = str(value)
     for name, value in found.items():

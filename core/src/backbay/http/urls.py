@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from ..errors import ConfigurationError
 
@@ -17,21 +17,15 @@ def check_base_url(url: str, *, backend: str, allow_insecure_http: bool) -> str:
     """
     if not isinstance(url, str) or any(c.isspace() or ord(c) < 32 for c in url.strip()):
         raise ConfigurationError(f"{backend}: the base URL is not a URL.", backend=backend)
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError as failure:
-        raise ConfigurationError(f"{backend}: the base URL is not a URL: {failure}.", backend=backend) from None
-    shown = f"{parts.scheme}://{parts.hostname or ''}"
-    try:
-        good_port = parts.port is None or parts.port > 0
-    except ValueError:
-        good_port = False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not good_port:
+    parts = _parts(url.strip())
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        # Not shown: what is no address may be a key in the wrong place, or have a password in it.
         raise ConfigurationError(
-            f"{backend}: {url.rsplit('@', maxsplit=1)[-1].split('?', maxsplit=1)[0]!r} is no base URL.",
+            f"{backend}: what was given is no base URL.",
             backend=backend,
             hint="Give the whole address, like https://api.example.com/v1 or http://127.0.0.1:8080/v1.",
         )
+    shown = f"{parts.scheme}://{parts.hostname}"
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             f"{backend}: the base URL {shown} has a user, a password, a query or a fragment.",
@@ -45,6 +39,16 @@ def check_base_url(url: str, *, backend: str, allow_insecure_http: bool) -> str:
             hint="Use https, or pass allow_insecure_http=True if you trust the network between.",
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of a URL; ``None`` if it cannot be split, or its port is none."""
+    try:
+        parts = urlsplit(url)
+        good_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return None
+    return parts if good_port else None
 
 
 def with_path(url: str, path: str) -> str:

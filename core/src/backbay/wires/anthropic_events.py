@@ -69,7 +69,11 @@ class MessageReader:
             return ()
         kind = chunk.get("type")
         if kind == "content_block_delta":
-            return self._delta(chunk.get("index"), chunk.get("delta"))
+            index = chunk.get("index")
+            if type(index) is int or index is None:
+                return self._delta(index, chunk.get("delta"))
+            self.failure = DecodeError(f"The index of a block is a JSON {type(index).__name__}.")
+            return ()
         if kind == "content_block_start":
             return self._start(chunk.get("index"), chunk.get("content_block"))
         if kind == "content_block_stop":

@@ -35,6 +35,7 @@ from urllib.parse import quote
 from ..errors import ConfigurationError, DecodeError
 from ..http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
 from ..http.errorbody import error_facts
+from ..jsonbytes import JSONBody
 from ..request import Request
 from ..response import ModelInfo
 from ..spec import BackendSpec
@@ -105,7 +106,7 @@ class AnthropicMessages(Codec):
         reader = MessageReader(self._name)
         if not isinstance(raw.get("content"), list):
             reader.read(raw)  # It may be an error.
-            raise reader.failure or DecodeError("The answer has no content.", body=excerpt(body))
+            raise reader.failure or DecodeError("The answer has no content.", body=excerpt(body), retryable=True)
         events = [event for chunk in events_of(raw) for event in reader.read(chunk)]
         if reader.failure is None:
             events += reader.end()
@@ -116,6 +117,15 @@ class AnthropicMessages(Codec):
     def decoder(self) -> AnswerDecoder:
         """Return a decoder for one stream of server-sent events."""
         return AnswerDecoder(MessageReader(self._name), self.decode)
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST of a caller's own body; the vendor's version is added where it belongs there and is not."""
+        path = (self._quirks["stream_path"] if stream else None) or self._quirks["path"]
+        body = body.with_("model", model) if self._quirks["model_field"] else body.without("model")
+        version = self._quirks["body_version"]
+        if version is not None and "anthropic_version" not in body.members:
+            body = body.with_("anthropic_version", version)
+        return HTTPRequest("POST", _filled(path, model), body.data)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says."""

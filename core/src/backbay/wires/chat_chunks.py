@@ -97,10 +97,7 @@ class ChunkReader:
         first = not self._started
         if first:
             self._start(chunk, events)
-        choices = chunk.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict):
-                self._read_choice(choice, events)
+        self._read_choices(chunk.get("choices"), events)
         usage = chunk.get("usage") or ("x_groq" in chunk and _nested_usage(chunk))
         if usage and usage != self._usage:
             self._usage = usage
@@ -139,9 +136,19 @@ class ChunkReader:
             )
             events.append(Started(self._model, _word(answer_id)))
 
+    def _read_choices(self, choices: object, events: list[Event]) -> None:
+        if isinstance(choices, list):
+            for choice in choices:
+                if isinstance(choice, dict):
+                    self._read_choice(choice, events)
+                else:
+                    self.failure = DecodeError(f"A choice of the answer is a JSON {type(choice).__name__}.")
+        elif choices is not None:
+            self.failure = DecodeError(f"The choices of the answer are a JSON {type(choices).__name__}, not a list.")
+
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
         if choice.get("index"):
-            self._details.read_other(choice)
+            self._read_other(choice)
             return
         delta = choice.get("delta")
         if isinstance(delta, dict):
@@ -162,6 +169,12 @@ class ChunkReader:
             self._raw_finish = str(choice["finish_reason"])
         if choice.get("logprobs") or not choice.keys() <= USUAL_CHOICE:
             self._details.read_choice(choice)
+
+    def _read_other(self, choice: dict[str, Any]) -> None:
+        if type(choice["index"]) is int:
+            self._details.read_other(choice)
+        else:
+            self.failure = DecodeError(f"The index of a choice is a JSON {type(choice['index']).__name__}.")
 
     def _read_content(self, content: object, events: list[Event]) -> None:
         if isinstance(content, str):

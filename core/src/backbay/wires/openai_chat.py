@@ -37,6 +37,7 @@ from typing import Any
 from ..errors import DecodeError
 from ..http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
 from ..http.errorbody import error_facts
+from ..jsonbytes import JSONBody
 from ..request import Request
 from ..response import Embeddings, ModelInfo, Ranking
 from ..spec import BackendSpec
@@ -98,7 +99,7 @@ class OpenAIChat(Codec):
         if reader.failure is not None:
             raise with_partial(reader.failure, events)
         if not isinstance(raw.get("choices"), list) or not raw["choices"]:
-            raise DecodeError("The answer has no choices.", body=excerpt(body))
+            raise DecodeError("The answer has no choices.", body=excerpt(body), retryable=True)
         events += reader.end()
         if reader.failure is not None:
             raise with_partial(reader.failure, events)
@@ -110,6 +111,10 @@ class OpenAIChat(Codec):
 
     def _reader(self, *, whole: bool) -> ChunkReader:
         return ChunkReader(self._name, whole=whole, thinking_tags=bool(self._quirks["thinking_tags"]))
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST to ``chat/completions`` of a caller's own body."""
+        return HTTPRequest("POST", str(self._quirks["chat_path"]), body.with_("model", model).data)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says."""

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from ..capabilities import Capability
 from ..errors import DecodeError
 from ..http.codec import Decoded, HTTPRequest
+from ..jsonbytes import JSONBody
 from ..request import Request
 from ..spec import BackendSpec
 from .openai_chat import QUIRKS as CHAT_QUIRKS
@@ -73,7 +74,7 @@ class OpenAIResponses(OpenAIChat):
         if status in _UNFINISHED:
             raise DecodeError(f"The answer is not there yet: its status is {status!r}.", body=excerpt(body))
         if not isinstance(raw.get("output"), list) and not raw.get("error"):
-            raise DecodeError("The answer has no output.", body=excerpt(body))
+            raise DecodeError("The answer has no output.", body=excerpt(body), retryable=True)
         reader = self._event_reader()
         events = list(reader.read_whole(raw))
         if reader.failure is None:
@@ -85,6 +86,10 @@ class OpenAIResponses(OpenAIChat):
     def decoder(self) -> AnswerDecoder:
         """Return a decoder for one stream of server-sent events."""
         return AnswerDecoder(self._event_reader(), self.decode)
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST to ``responses`` of a caller's own body."""
+        return HTTPRequest("POST", "responses", body.with_("model", model).data)
 
     def encode_count(self, request: Request) -> HTTPRequest:
         """Return the POST to ``responses/input_tokens``. Source: OpenAI's API reference, Get input token counts."""

@@ -10,7 +10,7 @@ from ..events import Event
 from ..folding import fold
 from ..http.codec import MAX_BODY, Decoded, StreamDecoder
 from ..http.sse import SSEDecoder
-from .reading import excerpt, load_chunk, load_object, looks_like
+from .reading import WHITE, excerpt, load_chunk, load_object, looks_like
 
 _SHOWN = 2000
 MAX_BLANK = 2**20
@@ -154,7 +154,8 @@ class AnswerDecoder:
             if self._blank > MAX_BLANK:
                 self.failure = TooLargeError(f"The answer begins with more than {MAX_BLANK} bytes of white space.")
             return b""
-        head, self._head = bytes(self._head), None
+        # All of it goes, and not only what came in reads of its own: any split gives the same.
+        head, self._head = bytes(self._head).lstrip(WHITE), None
         if kind == "html" or (kind == "json" and self._decode is not None):
             self._body = bytearray()
         return head

@@ -127,7 +127,6 @@ ODD = (
         answers=[[sized(b"{}", status=f"99 {PHRASE}"), "close"]],
         hows=COMPLETE,
         error=TransportError,
-        expected="Transport rules: what is no HTTP is tried again",
     ),
     *(
         Row(

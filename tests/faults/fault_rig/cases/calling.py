@@ -62,7 +62,7 @@ def _door(phase: str) -> Door:
     return doors.get(phase, Door(answers=[ENDLESS]))
 
 
-@fault(121, expected="Transport rules: a TLS handshake that is cancelled leaves its socket to the garbage collector")
+@fault(121)
 def cancelled_in_tls(bench: Bench, how: str) -> None:
     try:
         _cancelled(bench, "tls")
@@ -456,7 +456,6 @@ def the_program_ends_with_streams_open(bench: Bench, how: str) -> None:
 @fault(
     131,
     hows=("by itself", "exit"),
-    expected="Any caller: a loop that ends with streams open reports that generators of httpcore2 are running already",
 )
 def the_loop_ends_with_streams_open(bench: Bench, how: str) -> None:
     with bench.rig.opened(Door(answers=[ENDLESS])) as door:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import socket
@@ -10,6 +11,7 @@ import ssl
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -24,13 +26,14 @@ from backbay import (
     TransportError,
     TruncatedError,
 )
-from backbay.http.adapters import httpx as adapter
+from backbay.http.adapters import pools as adapter
 from backbay_conformance.laws.canaries import CANARIES
 
 from ..asking import COMPLETE, HOWS, STREAM, Outcome, ask, assert_unseen, connect, raised
 from ..faults import Bench, Row, fault
 from ..plan import TLS, Answer, Door, Sleep
 from ..rig import OpenDoor
+from ..server import context_of
 from ..words import (
     ALL,
     DONE,
@@ -101,7 +104,7 @@ def blackholed_without_one(bench: Bench, how: str) -> None:
         assert (error.retryable, error.attempts, error.phase) == (True, 2, "connect")
 
 
-@fault(2, expected="Transport rules: the default transport gives a connection 10 s, and 5 s are the most")
+@fault(2)
 def the_time_that_a_connection_is_given(bench: Bench, how: str) -> None:
     assert adapter.CONNECT_LIMIT <= 5
 
@@ -123,7 +126,7 @@ def resolve_to(bench: Bench, found: Any) -> None:
     bench.patch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-@fault(3, hows=HOWS, expected="Transport rules: a name that does not exist is tried again")
+@fault(3, hows=HOWS)
 def a_name_that_does_not_exist(bench: Bench, how: str) -> None:
     resolve_to(bench, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
     error = ask("http://acme.localhost:9/v1", how).error
@@ -142,7 +145,6 @@ def a_resolver_that_fails_for_now(bench: Bench, how: str) -> None:
 @fault(
     3,
     hows=HOWS,
-    expected="Transport rules: an empty list of addresses is a ValueError of anyio's, which is no ConnectError",
 )
 def a_name_without_addresses(bench: Bench, how: str) -> None:
     resolve_to(bench, [])
@@ -243,13 +245,43 @@ def no_call_can_turn_the_check_off(bench: Bench, how: str) -> None:
         assert argument in str(error)
 
 
-@fault(8, hows=HOWS, expected="Transport rules: a client certificate that is missing is taken for a broken connection")
+@contextlib.contextmanager
+def shaking_hands(context: ssl.SSLContext) -> Iterator[str]:
+    """A server of TLS by the standard library's sockets, which send the alert that asyncio's leave unsent."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            with context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as secure:
+                secure.settimeout(1)
+                with contextlib.suppress(OSError):
+                    secure.do_handshake()
+                # What was not read would make the system reset the connection, and the alert be lost with it.
+                with contextlib.suppress(OSError):
+                    while socket.socket.recv(secure, 2**16):
+                        continue
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@fault(8, hows=HOWS)
 def a_certificate_of_the_client_is_demanded(bench: Bench, how: str) -> None:
     tls = TLS(chain=bench.certificates.good, client_authority=bench.certificates.authority)
-    with bench.rig.opened(Door(answers=[Answer([answer_for(how)])], tls=tls)) as door:
-        error = ask(door.url, how).error
-        assert isinstance(error, ConnectError), repr(error)
-        assert (error.retryable, error.attempts) == (False, 1)
+    with shaking_hands(context_of(tls)) as url:
+        error = ask(url, how).error
+    assert isinstance(error, ConnectError), repr(error)
+    assert (error.retryable, error.attempts) == (False, 1)
 
 
 @fault(8, hows=("complete", "stream"))
@@ -271,7 +303,7 @@ def a_certificate_of_the_client_is_shown(bench: Bench, how: str) -> None:
         assert asyncio.run(main(door.url)).text == "Hello world"
 
 
-@fault(9, hows=HOWS, expected="Transport rules: plain bytes in place of TLS are tried again")
+@fault(9, hows=HOWS)
 def plain_bytes_on_a_tls_port(bench: Bench, how: str) -> None:
     with bench.rig.opened(Door(greeting=[b"HTTP/1.1 400 Bad Request\r\n\r\n", Sleep(0.2), "close"])) as door:
         error = ask(door.url.replace("http:", "https:"), how).error
@@ -279,7 +311,7 @@ def plain_bytes_on_a_tls_port(bench: Bench, how: str) -> None:
         assert (error.retryable, error.attempts) == (False, 1)
 
 
-@fault(9, hows=HOWS, expected="Transport rules: TLS in place of plain bytes is tried again")
+@fault(9, hows=HOWS)
 def tls_on_a_plain_port(bench: Bench, how: str) -> None:
     # What a TLS server says to a client that does not speak TLS: an alert, and no more.
     alert = bytes([0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46])
@@ -289,13 +321,15 @@ def tls_on_a_plain_port(bench: Bench, how: str) -> None:
         assert (error.retryable, error.attempts) == (False, 1)
 
 
-@fault(10, hows=HOWS, expected="Transport rules: a peer with old TLS alone is tried again")
+@fault(10, hows=HOWS)
 def tls_of_old_alone(bench: Bench, how: str) -> None:
-    with bench.rig.opened(Door(answers=[Answer([WHOLE])], tls=TLS(chain=bench.certificates.good, old=True))) as door:
-        error = ask(door.url, how).error
-        assert isinstance(error, ConnectError), repr(error)
-        assert door.attempts == 0
-        assert (error.retryable, error.attempts) == (False, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context = context_of(TLS(chain=bench.certificates.good, old=True))
+    with shaking_hands(context) as url:
+        error = ask(url, how).error
+    assert isinstance(error, ConnectError), repr(error)
+    assert (error.retryable, error.attempts) == (False, 1)
 
 
 CLOSED = head("connection: close", kind=SSE)
@@ -318,7 +352,6 @@ LOST = (
         hows=COMPLETE,
         error=(ConnectionLostError, DecodeError),
         wire=2,
-        expected="Transport rules: a body cut by TLS without its length is taken for bad JSON, and not tried again",
     ),
     Row(
         number=11,
@@ -385,14 +418,15 @@ LOST = (
 )
 
 
-@fault(13, hows=HOWS, expected="Transport rules: a kept connection that dies under a request costs an attempt")
+@fault(13, hows=HOWS)
 def a_kept_connection_that_dies_under_the_request(bench: Bench, how: str) -> None:
-    """The second request is read and never answered; a new connection gets it, and that counts for nothing."""
+    """The second request is read and never answered; a new connection gets it at once. Both sendings are counted: the
+    server may have taken the first one for its own, so a caller who pays should know."""
     reply = answer_for(how)
     with bench.rig.opened(Door(answers=[Answer([reply]), Answer(["close"]), Answer([reply])])) as door:
-        outcomes = calls_in_a_row(door.url, how, 2)
+        outcomes = calls_in_a_row(door.url, how, 2, retries=1)
         assert [outcome.text for outcome in outcomes] == ["Hello world", "Hello world"], outcomes[-1].error
-        assert [outcome.response.attempts for outcome in outcomes if outcome.response] == [1, 1]
+        assert [outcome.response.attempts for outcome in outcomes if outcome.response] == [1, 2]
         assert len(door.seen("open")) == 2
 
 
@@ -496,23 +530,19 @@ def proxies_in_the_environment(bench: Bench, how: str) -> None:
         assert not proxy.seen("open"), "a request went to a proxy that nobody asked for"
 
 
-GARBAGE = "Transport rules: what is no HTTP is tried again"
-
 NOT_HTTP = (
-    Row(number=23, name="http_0_9", answers=[[body(), "close"]], error=TransportError, expected=GARBAGE),
+    Row(number=23, name="http_0_9", answers=[[body(), "close"]], error=TransportError),
     Row(
         number=23,
         name="garbage",
         answers=[[b"\x00\xff\x00garbage\r\n\r\n", "close"]],
         error=TransportError,
-        expected=GARBAGE,
     ),
     Row(
         number=23,
         name="another_protocol",
         answers=[[b"SSH-2.0-OpenSSH_9.9\r\n", "close"]],
         error=TransportError,
-        expected=GARBAGE,
     ),
     Row(
         number=23,
@@ -520,7 +550,6 @@ NOT_HTTP = (
         answers=[[b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 100 + WHOLE]],
         hows=COMPLETE,
         error=TransportError,
-        expected="Transport rules: any number of informational responses is taken",
     ),
     Row(
         number=23,

@@ -11,10 +11,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from ...errors import ConfigurationError, ConnectError, ConnectionLostError
+from ...errors import BackbayError, ConfigurationError, ConnectionLostError, TransportError
 from ..transport import Transport, TransportResponse
+from . import tls
 from .admission import Gates, Ticket
+from .connection import unsound
+from .decoding import decoded
+from .direct import no_connection
 from .perloop import PerLoop
+from .pools import CONNECT_LIMIT, KEEP_ALIVE
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -29,10 +34,6 @@ except ImportError as failure:
     raise ConfigurationError(
         "transport='aiohttp' needs aiohttp, which is not installed.", hint="pip install 'backbay[aiohttp]'"
     ) from failure
-
-CONNECT_LIMIT = 10.0
-"""Seconds for one connection to be made, TLS included."""
-
 
 _TICKET: ContextVar[Ticket | None] = ContextVar("_TICKET", default=None)
 
@@ -63,12 +64,12 @@ class _Connector(aiohttp.TCPConnector):
 class _Session:
     def __init__(self) -> None:
         self.gates = Gates()
-        connector = _Connector(limit=0, keepalive_timeout=30.0)
+        connector = _Connector(limit=0, keepalive_timeout=KEEP_ALIVE)
         self.session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT),
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_LIMIT),
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=True,
+            auto_decompress=False,
             trust_env=False,
         )
         self.responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
@@ -98,22 +99,20 @@ class AiohttpTransport(Transport):
                 headers=CIMultiDict([*headers, ("accept-encoding", "identity")]),
                 data=body or None,
                 allow_redirects=False,
+                ssl=tls.context() if address.scheme == "https" else True,
             )
-        except (aiohttp.ClientConnectorCertificateError, ssl.SSLError) as failure:
-            raise ConnectError(f"The certificate of {url} is not trusted: {failure}") from _bare(failure)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as failure:
-            raise ConnectError(
-                f"No connection to {url}: {failure}.",
-                retryable=True,
-                hint="Is the server running, and is the base URL right?",
-            ) from _bare(failure)
         except (aiohttp.ClientError, OSError) as failure:
-            error = _lost(failure, url)
-            error.stale = ticket.reused
+            error = _explained(failure, url)
+            if isinstance(error, ConnectionLostError):
+                error.stale = ticket.reused
             raise error from _bare(failure)
         finally:
             _TICKET.reset(before)
             ticket.leave()
+        names = [name.lower() for name, _ in response.raw_headers]
+        if (problem := unsound(names)) is not None:
+            response.close()
+            raise TransportError(f"From {url}, {problem}.")
         kept.responses.add(response)
         return _Response(response, url)
 
@@ -129,7 +128,10 @@ class _Response:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
+        return decoded(self._chunks(), {name.lower(): value for name, value in self.headers.items()})
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
         try:
             async for data in self._response.content.iter_any():
                 if data:
@@ -145,6 +147,24 @@ class _Response:
 def _bare(failure: Exception) -> Exception:
     # Frames of aiohttp have the headers, and so the key, in local variables.
     return failure.with_traceback(None)
+
+
+def _explained(failure: Exception, url: str) -> BackbayError:
+    if isinstance(failure, aiohttp.ClientConnectorCertificateError):
+        failure = failure.certificate_error
+    if isinstance(failure, aiohttp.ClientConnectorError):
+        failure = failure.os_error
+        return no_connection(failure, url)
+    if isinstance(failure, ssl.SSLError):
+        return no_connection(failure, url)
+    if isinstance(failure, aiohttp.ConnectionTimeoutError):
+        return no_connection(TimeoutError(), url)
+    if isinstance(failure, aiohttp.ClientResponseError):
+        return TransportError(
+            f"From {url}, what came is no HTTP: {failure.message}.",
+            hint="Does the base URL lead to an HTTP server, and to nothing in between?",
+        )
+    return _lost(failure, url)
 
 
 def _lost(failure: BaseException, url: str) -> ConnectionLostError:

@@ -16,13 +16,13 @@ spec = BackendSpec(
     credential_env=("DASHSCOPE_API_KEY", "ALIBABA_API_KEY", "QWENCLOUD_API_KEY"),
     capabilities=Capabilities.of(
         full="generate streaming system_prompt temperature top_p max_tokens stop seed usage list_models health "
-        "embeddings",
+        "embeddings execute",
         # Qwen and others; omni models hear, and some models think only in streams.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input audio_input reasoning",
         unsupported="file_input hosted_tools count_tokens",
         # Cache marks hold five minutes and no other time; rerankers are at another path.
-        not_implemented="cache_control rerank execute complete_raw",
+        not_implemented="cache_control rerank complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back; None to leave it out (chat completions)",

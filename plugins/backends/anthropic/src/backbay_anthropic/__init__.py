@@ -30,11 +30,11 @@ spec = BackendSpec(
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
         "structured_output image_input file_input hosted_tools cache_control max_tokens stop usage list_models health "
-        "count_tokens",
+        "count_tokens execute",
         # Models differ in how they are asked to think; the newest take no sampling parameters.
         versioned="reasoning temperature top_p",
         unsupported="audio_input json_mode seed embeddings rerank",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     defaults={"max_tokens": MAX_TOKENS},
     # What is no Claude gets a budget.

@@ -78,11 +78,11 @@ spec = BackendSpec(
     backend="backbay_azure.backend:AzureBackend",
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
-        "structured_output json_mode image_input max_tokens usage list_models health embeddings",
+        "structured_output json_mode image_input max_tokens usage list_models health embeddings execute",
         # A deployment may be of any model, under any name.
         versioned="audio_input file_input reasoning temperature top_p stop seed",
         unsupported="hosted_tools cache_control count_tokens rerank",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     codec="backbay_azure.codec:AzureChat",
     per_wire={

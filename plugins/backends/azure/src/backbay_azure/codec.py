@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from backbay.http.codec import HTTPRequest
+from backbay.jsonbytes import JSONBody
 from backbay.request import Request
 from backbay.spec import BackendSpec, match_prefix
 from backbay.wires import responses_body
@@ -81,6 +83,14 @@ class AzureChat(AzurePaths):
         """Return the POST to ``chat/completions``."""
         body = body_of(request, self._quirks, stream=stream, backend=self._name)
         return self._placed(request.model, str(self._quirks["chat_path"]), body)
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST to ``chat/completions`` of a caller's own body."""
+        request = super().encode_relay(model, body, stream=stream)
+        if not self._deployed:
+            return request
+        path = f"deployments/{quote(model, safe='')}/{request.path}"
+        return replace(request, path=path, body=body.without("model").data)
 
 
 class AzureResponses(AzurePaths, OpenAIResponses):

@@ -49,12 +49,12 @@ spec = BackendSpec(
     codec="backbay_bedrock.converse:Converse",
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools streamed_tool_calls max_tokens temperature top_p stop usage "
-        "list_models health embeddings",
+        "list_models health embeddings execute",
         # Models of fifteen makers, each with what it can.
         versioned="parallel_tool_calls forced_tool_choice structured_output image_input audio_input file_input "
         "hosted_tools cache_control reasoning count_tokens",
         unsupported="json_mode seed",
-        not_implemented="rerank execute complete_raw",
+        not_implemented="rerank complete_raw",
     ),
     config={
         "thinking": "how a model is asked to think whose id does not say, such as an inference profile's ARN",

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from backbay.errors import DecodeError
 from backbay.http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
 from backbay.http.statuses import response_error
+from backbay.jsonbytes import JSONBody
 from backbay.request import Request
 from backbay.response import Embeddings, ModelInfo
 from backbay.spec import BackendSpec
@@ -54,6 +55,12 @@ class Converse(Codec):
         """Return the POST that asks for an answer."""
         body = body_of(request, name=self._name, thinking=self._thinking)
         return HTTPRequest("POST", path_of(request.model, "converse-stream" if stream else "converse"), to_bytes(body))
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST of a caller's own body; the model, and whether to stream, stand in the path."""
+        return HTTPRequest(
+            "POST", path_of(model, "converse-stream" if stream else "converse"), body.without("model").data
+        )
 
     def decode(self, body: bytes) -> Decoded:
         """Return the answer in a body that was not streamed, or was all the same."""

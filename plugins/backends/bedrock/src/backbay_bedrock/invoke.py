@@ -18,6 +18,7 @@ from typing import Any
 from backbay.errors import BackbayError, DecodeError, UnsupportedError
 from backbay.events import Event
 from backbay.http.codec import Decoded, ErrorFacts, HTTPRequest
+from backbay.jsonbytes import JSONBody
 from backbay.request import Request
 from backbay.response import Embeddings, ModelInfo
 from backbay.spec import BackendSpec
@@ -65,6 +66,11 @@ class InvokeModel(AnthropicMessages):
         """Return the POST that asks for an answer."""
         operation = "invoke-with-response-stream" if stream else "invoke"
         return HTTPRequest("POST", path_of(request.model, operation), to_bytes(self._body(request, stream=stream)))
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST of a caller's own body; the model, and whether to stream, stand in the path."""
+        operation = "invoke-with-response-stream" if stream else "invoke"
+        return HTTPRequest("POST", path_of(model, operation), body.without("model").data)
 
     def _body(self, request: Request, *, stream: bool) -> dict[str, Any]:
         provider, name = split_id(request.model)

@@ -15,13 +15,13 @@ spec = BackendSpec(
     credential_env=("CEREBRAS_API_KEY",),
     embeddings_path=None,
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt temperature top_p max_tokens stop seed usage list_models health",
+        full="generate streaming system_prompt temperature top_p max_tokens stop seed usage list_models health execute",
         # A few open models, which differ in what they take. One page says that parallel_tool_calls is refused, and the
         # API reference has it.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning",
         unsupported="audio_input file_input hosted_tools cache_control embeddings rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "max_tokens_field": "'max_tokens' or 'max_completion_tokens'",

@@ -19,12 +19,12 @@ spec = BackendSpec(
     models_path=None,
     health_path="../models/search",
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt max_tokens temperature usage health embeddings",
+        full="generate streaming system_prompt max_tokens temperature usage health embeddings execute",
         # Open models of many makers.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning top_p stop seed",
         unsupported="audio_input file_input hosted_tools cache_control list_models rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "max_tokens_field": "'max_tokens' or 'max_completion_tokens' (chat completions)",

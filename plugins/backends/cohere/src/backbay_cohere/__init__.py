@@ -26,11 +26,11 @@ spec = BackendSpec(
     rerank_path="rerank",
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools streamed_tool_calls structured_output json_mode temperature top_p "
-        "max_tokens stop seed usage list_models health embeddings rerank count_tokens",
+        "max_tokens stop seed usage list_models health embeddings rerank count_tokens execute",
         # Vision models see, newer models can be made to call a tool, and reasoning models think.
         versioned="image_input forced_tool_choice reasoning",
         unsupported="parallel_tool_calls audio_input file_input hosted_tools cache_control",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     sources={
         "address, paths, wire": "Cohere's API reference, read on 2026-11-21, and recorded traffic",

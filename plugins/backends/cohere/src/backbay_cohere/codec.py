@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from backbay.http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
+from backbay.jsonbytes import JSONBody
 from backbay.request import Request
 from backbay.response import Embeddings, ModelInfo, Ranking
 from backbay.spec import BackendSpec
@@ -37,6 +38,10 @@ class CohereV2(Codec):
     def encode(self, request: Request, *, stream: bool) -> HTTPRequest:
         """Return the POST to ``chat``."""
         return HTTPRequest("POST", "chat", to_bytes(body_of(request, stream=stream, name=self._name)))
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST to ``chat`` of a caller's own body."""
+        return HTTPRequest("POST", "chat", body.with_("model", model).data)
 
     def decode(self, body: bytes) -> Decoded:
         """Return the answer in a body that was not streamed, or was all the same."""

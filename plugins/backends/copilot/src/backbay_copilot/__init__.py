@@ -17,12 +17,12 @@ spec = BackendSpec(
     # Every client sends these, and enterprise hosts are said to insist. headers= of connect changes them.
     headers={"Copilot-Integration-Id": "vscode-chat", "Editor-Version": "backbay/0.1"},
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt max_tokens usage list_models health embeddings",
+        full="generate streaming system_prompt max_tokens usage list_models health embeddings execute",
         # Models of several makers; capabilities.supports of the model list says what each one can.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning temperature top_p stop seed",
         unsupported="audio_input file_input hosted_tools cache_control rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     quirks={"max_tokens_field": "max_completion_tokens"},
     config={"max_tokens_field": "'max_tokens' or 'max_completion_tokens' (chat completions)"},

@@ -15,13 +15,13 @@ spec = BackendSpec(
     embeddings_path=None,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls streamed_tool_calls json_mode max_tokens stop "
-        "usage list_models health",
+        "usage list_models health execute",
         # While a model thinks, a forced choice of tools is an error, and sampling parameters mean nothing. A seed is
         # taken, and in no reference.
         versioned="forced_tool_choice image_input reasoning temperature top_p seed",
         unsupported="structured_output audio_input file_input hosted_tools cache_control embeddings rerank "
         "count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "reasoning": "how thinking is asked for: 'thinking' (a switch and an effort) or 'effort' (chat completions)",

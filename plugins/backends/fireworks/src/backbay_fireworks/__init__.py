@@ -16,11 +16,11 @@ spec = BackendSpec(
     rerank_path="rerank",
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop usage "
-        "list_models health embeddings",
+        "list_models health embeddings execute",
         # Open models of many makers. Tools and a format of the answer do not go together.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input reasoning seed rerank",
         unsupported="audio_input file_input hosted_tools cache_control count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning_content' (chat completions)",

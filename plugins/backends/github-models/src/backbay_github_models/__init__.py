@@ -18,12 +18,12 @@ spec = BackendSpec(
     models_path="../catalog/models",
     health_path="../catalog/models",
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt max_tokens usage list_models health embeddings",
+        full="generate streaming system_prompt max_tokens usage list_models health embeddings execute",
         # Models of several makers.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning temperature top_p stop seed",
         unsupported="audio_input file_input hosted_tools cache_control rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={"max_tokens_field": "'max_tokens' or 'max_completion_tokens', which reasoning models of OpenAI want"},
     sources={

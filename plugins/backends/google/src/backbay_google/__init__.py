@@ -13,13 +13,13 @@ from backbay.wires.claude import THINKING
 _GEMINI = Capabilities.of(
     full="generate streaming system_prompt tools forced_tool_choice streamed_tool_calls "
     "structured_output json_mode image_input audio_input file_input hosted_tools temperature top_p max_tokens stop "
-    "seed usage list_models health embeddings count_tokens",
+    "seed usage list_models health embeddings count_tokens execute",
     # Models before 2.5 do not think; some that do cannot be stopped from it.
     versioned="reasoning",
     # Models make several calls at once, and cannot be told not to. Prompts are cached unasked; what is cached on
     # request is named by extra={"cachedContent": ...}, not by a mark.
     unsupported="parallel_tool_calls cache_control rerank",
-    not_implemented="execute complete_raw",
+    not_implemented="complete_raw",
 )
 
 _CHAT = {

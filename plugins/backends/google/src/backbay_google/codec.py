@@ -18,6 +18,7 @@ from urllib.parse import quote
 from backbay.errors import DecodeError, InvalidRequestError
 from backbay.events import Event
 from backbay.http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
+from backbay.jsonbytes import JSONBody
 from backbay.request import Request
 from backbay.response import Embeddings, ModelInfo
 from backbay.spec import BackendSpec
@@ -55,6 +56,11 @@ class Gemini(Codec):
         """Return the POST to ``generateContent``, or to ``streamGenerateContent`` for server-sent events."""
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
         return HTTPRequest("POST", f"{_path(request.model)}:{verb}", to_bytes(self._body(request)))
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST of a caller's own body; the model, and whether to stream, stand in the path."""
+        verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return HTTPRequest("POST", f"{_path(model)}:{verb}", body.without("model").data)
 
     def decode(self, body: bytes) -> Decoded:
         """Return the answer in a body that was not streamed, or was all the same."""

@@ -16,12 +16,12 @@ spec = BackendSpec(
     credential_env=("GROQ_API_KEY",),
     embeddings_path=None,
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt temperature top_p max_tokens stop seed usage list_models health",
+        full="generate streaming system_prompt temperature top_p max_tokens stop seed usage list_models health execute",
         # Models of several makers; compound models run tools of their own.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input hosted_tools reasoning",
         unsupported="audio_input file_input cache_control embeddings rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "max_tokens_field": "'max_tokens' or 'max_completion_tokens' (chat completions)",

@@ -15,13 +15,13 @@ spec = BackendSpec(
     credential_env=("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGING_FACE_HUB_TOKEN"),
     embeddings_path=None,
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt max_tokens usage list_models health",
+        full="generate streaming system_prompt max_tokens usage list_models health execute",
         # Whatever the provider behind the model can; providers of the model list says it.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning temperature top_p stop seed",
         unsupported="audio_input file_input hosted_tools cache_control rerank count_tokens",
         # Embeddings are a task of their own, with another path and body for each model.
-        not_implemented="embeddings execute complete_raw",
+        not_implemented="embeddings complete_raw",
     ),
     config={
         "max_tokens_field": "'max_tokens' or 'max_completion_tokens' (chat completions)",

@@ -20,13 +20,13 @@ spec = BackendSpec(
     health_statuses=frozenset(),
     rerank_path="rerank",
     capabilities=Capabilities.of(
-        full="generate streaming list_models health",
+        full="generate streaming list_models health execute",
         # Whatever stands behind it.
         versioned="system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output "
         "json_mode image_input audio_input file_input hosted_tools cache_control reasoning temperature top_p "
         "max_tokens stop seed usage embeddings rerank",
         unsupported="count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "cache_marks": "field that cache marks become: 'cache_control', or None to refuse them (chat completions)",

@@ -24,12 +24,12 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools forced_tool_choice streamed_tool_calls structured_output "
-        "json_mode max_tokens stop seed temperature top_p usage list_models health",
+        "json_mode max_tokens stop seed temperature top_p usage list_models health execute",
         # What the model, or the server's start-up flags, decide.
         versioned="parallel_tool_calls image_input audio_input reasoning embeddings rerank",
         # Anthropic's wire counts; see per_wire.
         unsupported="file_input hosted_tools cache_control count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back; None to leave it out (chat completions)",

@@ -18,12 +18,12 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output temperature top_p max_tokens stop seed usage "
-        "list_models health",
+        "list_models health execute",
         # What the model can.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input reasoning embeddings",
         # A format of the answer must be a JSON Schema.
         unsupported="json_mode audio_input file_input hosted_tools cache_control rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning_content' (chat completions)",

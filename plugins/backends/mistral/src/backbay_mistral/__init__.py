@@ -20,13 +20,14 @@ spec = BackendSpec(
     credential_env=("MISTRAL_API_KEY",),
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
-        "structured_output json_mode temperature top_p max_tokens stop seed usage list_models health embeddings",
+        "structured_output json_mode temperature top_p max_tokens stop seed usage list_models health embeddings "
+        "execute",
         # The model list says which models see, hear and think.
         versioned="image_input audio_input file_input reasoning",
         # Prompts are cached unasked; extra={"prompt_cache_key": ...} says which belong together.
         unsupported="cache_control rerank count_tokens",
         # The reference names tools that Mistral runs, whose answers come in another form than any that was recorded.
-        not_implemented="hosted_tools execute complete_raw",
+        not_implemented="hosted_tools complete_raw",
     ),
     sources={
         "address, paths, wire": "Mistral's API reference, and recorded traffic, read on 2026-11-21",

@@ -17,12 +17,12 @@ spec = BackendSpec(
     embeddings_path=None,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools streamed_tool_calls json_mode max_tokens stop usage list_models "
-        "health",
+        "health execute",
         # tool_choice "required" is refused by most models.
         versioned="parallel_tool_calls forced_tool_choice structured_output image_input reasoning temperature top_p",
         unsupported="audio_input file_input hosted_tools cache_control seed embeddings rerank",
         # There is an estimate, at a path and in a form of its own.
-        not_implemented="count_tokens execute complete_raw",
+        not_implemented="count_tokens complete_raw",
     ),
     models=(
         # Kimi models take no sampling parameters but their own, and only they think.

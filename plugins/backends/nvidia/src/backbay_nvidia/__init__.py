@@ -14,13 +14,13 @@ spec = BackendSpec(
     base_path="/v1",
     credential_env=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"),
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt temperature top_p max_tokens usage list_models health",
+        full="generate streaming system_prompt temperature top_p max_tokens usage list_models health execute",
         # Each model is a service of its own, with what it can.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning stop seed embeddings",
         unsupported="audio_input file_input hosted_tools cache_control count_tokens",
         # Rerankers are at another host, with another body.
-        not_implemented="rerank execute complete_raw",
+        not_implemented="rerank complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning_content'",

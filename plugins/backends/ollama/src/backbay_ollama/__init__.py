@@ -37,13 +37,13 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop seed "
-        "usage list_models health",
+        "usage list_models health execute",
         # What the model can; the server refuses the rest.
         versioned="tools streamed_tool_calls image_input reasoning embeddings",
         # The server knows neither tool_choice nor parallel_tool_calls, on any of its wires.
         unsupported="parallel_tool_calls forced_tool_choice audio_input file_input hosted_tools cache_control rerank "
         "count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     per_wire={
         # The field in which thinking goes back is recorded.

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from backbay.errors import DecodeError
 from backbay.http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
 from backbay.http.errorbody import error_facts
+from backbay.jsonbytes import JSONBody
 from backbay.request import Request
 from backbay.response import Embeddings, ModelInfo
 from backbay.spec import BackendSpec
@@ -35,6 +36,10 @@ class OllamaChat(Codec):
     def encode(self, request: Request, *, stream: bool) -> HTTPRequest:
         """Return the POST to ``api/chat``."""
         return HTTPRequest("POST", "api/chat", to_bytes(body_of(request, stream=stream)))
+
+    def encode_relay(self, model: str, body: JSONBody, *, stream: bool) -> HTTPRequest:
+        """Return the POST to ``api/chat`` of a caller's own body."""
+        return HTTPRequest("POST", "api/chat", body.with_("model", model).data)
 
     def decode(self, body: bytes) -> Decoded:
         """Return the answer in a body that was not streamed, or was all the same."""

@@ -13,13 +13,13 @@ spec = BackendSpec(
     rerank_path="rerank",
     # What a server can do, nobody knows before it is asked: calls are tried, and its own errors say more.
     capabilities=Capabilities.of(
-        full="generate streaming list_models health",
+        full="generate streaming list_models health execute",
         versioned="system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output "
         "json_mode image_input audio_input file_input hosted_tools cache_control reasoning temperature top_p "
         "max_tokens stop seed usage embeddings rerank",
         # Anthropic's wire counts; see per_wire.
         unsupported="count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     per_wire={
         # What the other wires have no place for, whoever speaks them.

@@ -22,13 +22,13 @@ spec = BackendSpec(
     header_env={"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"},
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
-        "structured_output json_mode image_input max_tokens usage list_models health embeddings",
+        "structured_output json_mode image_input max_tokens usage list_models health embeddings execute",
         # Reasoning models refuse sampling parameters, others refuse an effort; sound and files go to some models only,
         # and so do cache marks: to gpt-5.6 and later.
         versioned="audio_input file_input cache_control reasoning temperature top_p stop seed",
         # Tools that OpenAI runs are on the responses wire.
         unsupported="hosted_tools count_tokens rerank",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     models=MODELS,
     quirks={"cache_marks": "prompt_cache_breakpoint"},

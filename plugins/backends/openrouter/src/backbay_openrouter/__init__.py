@@ -17,12 +17,12 @@ spec = BackendSpec(
     header_env={"HTTP-Referer": "OPENROUTER_APP_URL", "X-Title": "OPENROUTER_APP_TITLE"},
     rerank_path="rerank",
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt max_tokens usage list_models health embeddings rerank",
+        full="generate streaming system_prompt max_tokens usage list_models health embeddings rerank execute",
         # Models of some sixty vendors: supported_parameters of the model list says what each one takes.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input audio_input file_input hosted_tools cache_control reasoning temperature top_p stop seed",
         unsupported="count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "cache_marks": "field that cache marks become: 'cache_control', or None to refuse them (chat completions)",

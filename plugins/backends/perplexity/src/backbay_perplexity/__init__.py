@@ -18,12 +18,12 @@ spec = BackendSpec(
     embeddings_path="v1/embeddings",
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output temperature top_p max_tokens usage list_models health "
-        "embeddings",
+        "embeddings execute",
         versioned="image_input file_input reasoning stop",
         # A search comes before each answer, unasked; Sonar models call no tools.
         unsupported="tools parallel_tool_calls forced_tool_choice streamed_tool_calls json_mode audio_input "
         "hosted_tools cache_control seed rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     quirks={"embeddings_format": "base64_int8"},
     per_wire={

@@ -20,13 +20,13 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop seed "
-        "usage list_models health",
+        "usage list_models health execute",
         # What the model can; and tools and thinking only where the server was started with a parser for them.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input audio_input reasoning "
         "embeddings",
         unsupported="file_input hosted_tools cache_control count_tokens",
         # /v1/rerank answers with a bare list, which no wire here reads.
-        not_implemented="rerank execute complete_raw",
+        not_implemented="rerank complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back; None to leave it out (chat completions)",

@@ -30,12 +30,12 @@ spec = BackendSpec(
     health_path=None,
     embeddings_path=None,
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt max_tokens usage",
+        full="generate streaming system_prompt max_tokens usage execute",
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning temperature top_p stop",
         unsupported="audio_input file_input hosted_tools cache_control seed list_models health rerank count_tokens",
         # Embeddings are at another path, in another form.
-        not_implemented="embeddings execute complete_raw",
+        not_implemented="embeddings complete_raw",
     ),
     models=(
         ModelRule(prefix="claude", capabilities={"json_mode": "unsupported"}),

@@ -16,12 +16,13 @@ spec = BackendSpec(
     credential_env=("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHERAI_API_KEY"),
     rerank_path="rerank",
     capabilities=Capabilities.of(
-        full="generate streaming system_prompt temperature top_p max_tokens stop usage list_models health embeddings",
+        full="generate streaming system_prompt temperature top_p max_tokens stop usage list_models health embeddings "
+        "execute",
         # Open models of many makers; rerankers are among them at times.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input reasoning seed rerank",
         unsupported="audio_input file_input hosted_tools cache_control count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning'",

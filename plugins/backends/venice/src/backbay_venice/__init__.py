@@ -15,13 +15,13 @@ spec = BackendSpec(
     credential_env=("VENICE_API_KEY", "VENICE_AI_API_KEY"),
     capabilities=Capabilities.of(
         full="generate streaming system_prompt temperature top_p max_tokens stop seed usage list_models health "
-        "embeddings",
+        "embeddings execute",
         # model_spec.capabilities of the model list says what each model can.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
         "image_input audio_input file_input reasoning",
         # The web search of chat completions is switched on by venice_parameters, not by a tool.
         unsupported="hosted_tools cache_control rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     quirks={"thinking_field": "reasoning_content"},
     config={

@@ -21,12 +21,12 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop seed "
-        "usage list_models health",
+        "usage list_models health execute",
         # What the model can; and tools only where the server was started with --enable-auto-tool-choice and a parser.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input audio_input reasoning "
         "embeddings rerank",
         unsupported="file_input hosted_tools cache_control count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back; None to leave it out (chat completions)",

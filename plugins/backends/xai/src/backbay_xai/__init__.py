@@ -19,12 +19,12 @@ spec = BackendSpec(
     embeddings_path=None,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
-        "structured_output json_mode temperature top_p max_tokens seed usage list_models health",
+        "structured_output json_mode temperature top_p max_tokens seed usage list_models health execute",
         # Models that reason refuse stop strings, and some of them an effort.
         versioned="image_input reasoning stop",
         # Tools that xAI runs are on the responses wire.
         unsupported="audio_input file_input hosted_tools cache_control embeddings rerank count_tokens",
-        not_implemented="execute complete_raw",
+        not_implemented="complete_raw",
     ),
     quirks={"max_tokens_field": "max_completion_tokens"},
     config={

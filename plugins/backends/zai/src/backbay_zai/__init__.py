@@ -17,14 +17,14 @@ spec = BackendSpec(
     embeddings_path=None,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools streamed_tool_calls json_mode temperature top_p max_tokens stop "
-        "usage list_models health",
+        "usage list_models health execute",
         # A seed is taken (recorded), and in no reference.
         versioned="image_input hosted_tools reasoning seed",
         # tool_choice is "auto", whatever is asked for.
         unsupported="parallel_tool_calls forced_tool_choice structured_output audio_input cache_control embeddings "
         "rerank count_tokens",
         # Files go by URL, in a part of another form.
-        not_implemented="file_input execute complete_raw",
+        not_implemented="file_input complete_raw",
     ),
     config={
         "reasoning": "how thinking is asked for: 'thinking' (a switch and an effort) or 'effort' (chat completions)",

@@ -1,4 +1,4 @@
-"""The surfaces of core that belong to no wire: frames, tool arguments, ``Retry-After``, what a program configures."""
+"""The surfaces of core that belong to no wire: frames, heads, tool arguments, ``Retry-After``, configuration."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from backbay.selection import allow_list, pins, split, split_distribution
 from backbay.spec import BackendSpec
 from backbay.wires.tool_deltas import ToolDeltas
 
+from .heads import head_surfaces
 from .laws import BrokenLawError, check_call, check_frames
 from .mutation import Mutator, Seed
 from .surface import Surface, surface
@@ -39,6 +40,7 @@ def own_surfaces() -> list[Surface]:
         _surface("retry_after", [[value] for value in _WAITS], check_retry_after),
         _surface("configuration", [_lines([settings]) for settings in _SETTINGS], check_configuration),
         _surface("registry", [[text] for text in _REGISTRY], check_registry),
+        *head_surfaces(),
     ]
 
 

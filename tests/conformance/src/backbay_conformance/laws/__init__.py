@@ -19,6 +19,7 @@ from .importing import ImportLaws
 from .lifecycle import LifecycleLaws
 from .limits import LimitLaws
 from .media import MediaLaws
+from .relaying import RelayLaws
 from .requests import RequestLaws
 from .secrecy import SecrecyLaws
 from .usage import UsageLaws
@@ -37,6 +38,7 @@ __all__ = [
     "LifecycleLaws",
     "LimitLaws",
     "MediaLaws",
+    "RelayLaws",
     "RequestLaws",
     "SecrecyLaws",
     "UsageLaws",

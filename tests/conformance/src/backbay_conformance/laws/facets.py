@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backbay import DecodeError, UnsupportedError
+from backbay import DecodeError, Job, UnsupportedError
 from backbay.backend import Backend
 from backbay.capabilities import Capability
 from backbay.connecting import build
@@ -29,6 +29,7 @@ FACETS: dict[Capability, Callable[[Backend], Awaitable[object]]] = {
     Capability.LIST_MODELS: lambda backend: backend.list_models(),
     Capability.HEALTH: lambda backend: backend.health(),
     Capability.EMBEDDINGS: lambda backend: backend.embed(TEXTS),
+    Capability.EXECUTE: lambda backend: backend.execute(_job(backend), _Bytes()),
 }
 """The facets that core has, each as a call."""
 
@@ -248,6 +249,25 @@ async def _embeddings_work(subject: Subject) -> None:
     assert all(map(near, found.vectors, VECTORS)), f"the vectors are {found.vectors}, in order they are {VECTORS}"
 
 
+async def _jobs_work(subject: Subject) -> None:
+    with subject.session(_json(b'{"any": "bytes"}')) as session:
+        sink = _Bytes()
+        await session.backend.execute(_job(session.backend), sink)
+        await session.backend.aclose()
+    assert sink.came == b'{"any": "bytes"}', f"the sink got {sink.came!r}"
+
+
+class _Bytes:
+    came = b""
+
+    async def send_chunk(self, data: bytes) -> None:
+        self.came += data
+
+
+def _job(backend: Backend) -> Job:
+    return Job("job-1", None, b"{}", backend.wires[0] if backend.wires else "openai")
+
+
 def assert_vectors(found: Embeddings, count: int) -> None:
     """Assert that there are ``count`` vectors of finite numbers, all of one length."""
     assert len(found.vectors) == count, f"{count} texts gave {len(found.vectors)} vectors"
@@ -269,4 +289,5 @@ _PROOFS = {
     Capability.LIST_MODELS: _models_work,
     Capability.HEALTH: _health_works,
     Capability.EMBEDDINGS: _embeddings_work,
+    Capability.EXECUTE: _jobs_work,
 }

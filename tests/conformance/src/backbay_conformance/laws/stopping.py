@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backbay import BackbayError, ClosedError, EventStream
+from backbay import BackbayError, ClosedError, EventStream, Job
 from backbay.backend import Backend
 from backbay.events import Ended, Text
 from backbay.testing import Pause, Received, Reply, Step
@@ -156,6 +156,11 @@ def check_sent(session: Session, expected: int, about: str) -> None:
         assert sent == expected, f"{about}: {sent} requests on the wire, where {expected} are right"
 
 
+class _Nowhere:
+    async def send_chunk(self, data: bytes) -> None:
+        raise AssertionError(f"a backend that is closed sent {data!r}")
+
+
 async def check_closed(backend: Backend) -> None:
     """Check that every method of a closed backend says that it is closed."""
     calls: dict[str, Callable[[], Awaitable[object]]] = {
@@ -164,6 +169,7 @@ async def check_closed(backend: Backend) -> None:
         "list_models": backend.list_models,
         "health": backend.health,
         "embed": lambda: backend.embed("pong"),
+        "execute": lambda: backend.execute(Job("job-1", None, {}), _Nowhere()),
     }
     for name, call in calls.items():
         try:

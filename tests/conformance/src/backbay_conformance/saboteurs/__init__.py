@@ -14,11 +14,11 @@ from backbay.capabilities import Capabilities, Capability, Support
 from backbay.spec import BackendSpec
 
 from ..vendor import Vendor
-from . import answers, drivers, engines, leaks, monotone, requests, signing, transports
+from . import answers, drivers, engines, leaks, monotone, relays, requests, signing, transports
 from .wire import Sabotaged
 
 _HTTP = Capabilities(dict.fromkeys(Capability, Support.FULL)).with_(
-    dict.fromkeys(("hosted_tools", "cache_control", "rerank", "count_tokens", "execute", "complete_raw"), "unsupported")
+    dict.fromkeys(("hosted_tools", "cache_control", "rerank", "count_tokens", "complete_raw"), "unsupported")
 )
 _ENGINE = Capabilities.of(
     full="generate streaming system_prompt tools structured_output max_tokens stop usage list_models health "
@@ -105,8 +105,9 @@ def _all() -> dict[str, Saboteur]:
     }
     specs |= {
         item: _http(backend=f"{module.__name__}:{item.__name__}")
-        for module in (drivers, leaks, transports)
+        for module in (drivers, leaks, relays, transports)
         for item in _classes(module, Backend)
+        if not item.__name__.startswith("_")
     }
     specs |= {item: _engine(item) for item in _classes(engines, Backend) if item is not engines.HonestEngine}
     specs[monotone.SameWords] = _engine(monotone.SameWords, _HTTP)

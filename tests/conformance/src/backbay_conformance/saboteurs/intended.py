@@ -57,6 +57,15 @@ _BY_LAW = {
     "test_health_tells_a_server_that_is_there_from_one_that_is_not_well": "EverythingIsFine",
     "test_what_is_no_model_list_is_a_decode_error": "NoModelsIsNoError",
     "test_a_facet_works_if_it_is_declared_and_is_refused_if_not": "VectorsInAnyOrder DeclaresWhatItLacks ListsNothing",
+    "test_relayed_bytes_are_those_that_came": "DecodesWhatItRelays",
+    "test_a_relayed_request_is_the_one_that_was_given": "WritesJobsAnew",
+    "test_a_relay_reads_no_further_than_its_sink": "ReadsAheadOfTheSink",
+    "test_what_a_sink_raises_comes_back_and_closes_the_socket": "WrapsWhatTheSinkRaises",
+    "test_a_jobs_deadline_is_total": "KeepsNoDeadline",
+    "test_a_job_in_a_wire_that_is_not_declared_is_refused": "TakesAnyFormat",
+    "test_an_error_reaches_no_sink": "RelaysErrors",
+    "test_a_relay_is_sent_again_only_before_its_first_byte": "RelaysTwice",
+    "test_counts_seen_beside_a_relay_are_the_vendors": "InventsCounts",
     "test_what_the_caller_declares_as_missing_is_refused": "ConnectsWhenMade",
     "test_an_engines_stream_keeps_the_grammar_and_folds_to_the_whole_answer": (
         "ForgetsToEnd CompletesOtherwise LetsExceptionsOut"
