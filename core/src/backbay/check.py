@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from .capabilities import Capabilities, Capability
+from .capabilities import Capabilities, Capability, Support
 from .errors import InvalidRequestError
 from .messages import AnyTool, Frozen, Message
 from .request import Request
@@ -65,6 +65,8 @@ def apply_capabilities(
     Raises:
         UnsupportedError: The backend lacks something. Parts of messages are never left out.
     """
+    if request.reasoning in ("none", 0) and capabilities[Capability.REASONING] is Support.UNSUPPORTED:
+        request = request.model_copy(update={"reasoning": None})  # There is nothing to switch off.
     for capability, what in _needed_by_messages(request):
         capabilities.require(capability, backend=backend, model=request.model, what=what)
     dropped: list[str] = []
