@@ -1,11 +1,12 @@
 """Look for keys in what everybody may see: ``python scripts/canaries.py``; takes some minutes.
 
 Calls are made to a server on this machine that repeats the key in every way that a vendor may, or fails in another; by
-each transport and by clients of a caller's own, streamed and not. And backends are set up wrongly, with a key where none
-belongs. Every error is written down in nine ways (``str``, ``repr``, ``args``, ``vars``, ``pickle``, its causes, its
-traceback without and with local variables, and what the command line prints of it for people, for programs and with
+each transport and by clients of a caller's own, streamed and not. And backends are set up wrongly, with a key where
+none belongs. Every error is written down in nine ways (``str``, ``repr``, ``args``, ``vars``, ``pickle``, its causes,
+its traceback without and with local variables, and what the command line prints of it for people, for programs and with
 ``--debug``), and every record of every logger at DEBUG with what is attached to it; and the key is looked for in all of
-them, plain and escaped. It prints how many there were, and how many had a key; the exit code is 1 if one had.
+them, plain and escaped, and the beginning of a long one. It prints how many there were, and how many had a key; the
+exit code is 1 if one had.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from html import escape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from backbay import AuthenticationError, connect
+from backbay import AuthenticationError, BackendSpec
+from backbay.connecting import build
 from backbay.testing import Reply, ScriptedServer
 from wheels import content_hash
 
@@ -37,7 +38,9 @@ requires-python = ">=3.11"
 [project.entry-points."backbay.backends"]
 acme = "backbay_acme:spec"
 """
-_SPEC = 'from backbay import BackendSpec\nspec = BackendSpec(name="acme", wires=("openai_chat",))\nversion = "{version}"\n'
+_SPEC = (
+    'from backbay import BackendSpec\nspec = BackendSpec(name="acme", wires=("openai_chat",))\nversion = "{version}"\n'
+)
 _KEY = "sk-drill-0123456789abcdef"
 
 
@@ -109,14 +112,25 @@ def served(folder: Path) -> Iterator[str]:
 
 def pip(index: str, target: Path, *wanted: str) -> subprocess.CompletedProcess[str]:
     """Install from the index into a folder of its own, by pip with no settings."""
-    command = [sys.executable, "-m", "pip", "--isolated", "install", "--no-cache-dir", "--no-deps", "--index-url", index]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--isolated",
+        "install",
+        "--no-cache-dir",
+        "--no-deps",
+        "--index-url",
+        index,
+    ]
     command += ["--disable-pip-version-check", "--target", str(target), *wanted]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def installed(target: Path) -> list[str]:
     """Return the versions in a folder."""
-    return sorted(path.name.split("-")[1].removesuffix(".dist-info") for path in target.glob("backbay_acme-*.dist-info"))
+    names = (path.name.removesuffix(".dist-info") for path in target.glob("backbay_acme-*.dist-info"))
+    return sorted(name.removeprefix("backbay_acme-") for name in names)
 
 
 def doctor(target: Path) -> dict[str, object]:
@@ -153,7 +167,9 @@ def bad_release(drill: Drill, folder: Path) -> None:
         drill.hold("a file with another hash is refused", refused.returncode != 0 and installed(folder / "f") == [])
     shown = doctor(folder / "d")
     drill.hold("`backbay doctor --json` shows the version", shown["version"] == "1.0.1")
-    drill.hold("and the hash that scripts/release.py prints of the bad wheel", shown["record_hash"] == content_hash(bad))
+    drill.hold(
+        "and the hash that scripts/release.py prints of the bad wheel", shown["record_hash"] == content_hash(bad)
+    )
     drill.hold("which is not that of the next one", content_hash(bad) != content_hash(index.wheels["1.0.2"]))
     drill.hold("no file changed since it was installed", shown["changed"] == [])
     (folder / "d" / "backbay_acme" / "__init__.py").write_text(_SPEC.format(version="changed"))
@@ -165,7 +181,8 @@ def leaked_key(drill: Drill) -> None:
     words = {"error": {"message": f"Incorrect API key provided: {_KEY}.", "code": "invalid_api_key"}}
 
     async def call(url: str) -> str:
-        async with connect("manual:m", base_url=url, api_key=_KEY) as backend:
+        spec = BackendSpec(name="acme", wires=("openai_chat",))
+        async with build(spec, "m", base_url=url, api_key=_KEY) as backend:
             try:
                 await backend.complete("Hello.")
             except AuthenticationError as error:
@@ -175,7 +192,7 @@ def leaked_key(drill: Drill) -> None:
     with ScriptedServer(Reply.json(words, status=401)) as server:
         said = asyncio.run(call(server.url))
         drill.hold("with a revoked key a call is an AuthenticationError", "AuthenticationError" in said)
-        drill.hold("that names the backend, and not the key", "manual" in said and _KEY not in said)
+        drill.hold("that names the backend, and not the key", "acme" in said and _KEY not in said)
         drill.hold("and it is not tried again", len(server.requests) == 1)
     command = [sys.executable, "-P", "-m", "backbay_cli", "doctor", "--json"]
     environment = {**os.environ, "OPENAI_API_KEY": _KEY, "BACKBAY_PLUGINS": "openai"}

@@ -34,7 +34,7 @@ FLOORS = (
     "http.errorbody http.asking http.sealing http.redaction",
     "http.statuses",
     "wires",
-    "backend http.setup http.intake http.keyorigin",
+    "backend transports http.setup http.intake http.keyorigin",
     "http.relaying",
     "http.driver manual registry sync credentials executor",
     "connecting detecting",

@@ -1,7 +1,7 @@
 """Hold what was built against the tree: ``python scripts/wheels.py FOLDER FILE...``, wheels and source archives.
 
-People must get what stands in the repository, and nothing else: no file that git does not track, none that is missing or
-changed, no ``.pth`` file (which would run code at every start of Python), no entry point that is not declared, and a
+People must get what stands in the repository, and nothing else: no file that git does not track, none that is missing
+or changed, no ``.pth`` file (which would run code at every start of Python), no entry point that is not declared, and a
 ``RECORD`` that fits. The exit code is 1 if something is wrong.
 """
 
@@ -67,9 +67,13 @@ def wrong_source(archive: Path, files: Mapping[str, bytes]) -> list[str]:
 
 
 def content_hash(wheel: Path) -> str:
-    """Return the hash of the contents of a wheel, as ``backbay doctor --json`` shows it where the wheel is installed."""
-    from backbay.provenance import hash_of_record
-
+    """Return the hash of a wheel's contents, as ``backbay doctor --json`` shows it where the wheel is installed."""
+    # Backbay need not be installed where releases are built; this part of it needs no other package.
+    sys.path.insert(0, str(ROOT / "core" / "src"))
+    try:
+        from backbay.provenance import hash_of_record
+    finally:
+        sys.path.pop(0)
     with zipfile.ZipFile(wheel) as archive:
         record = next(name for name in archive.namelist() if name.endswith(".dist-info/RECORD"))
         return hash_of_record(archive.read(record).decode())
@@ -88,10 +92,12 @@ def _different(inside: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> Iter
 def _metadata(
     inside: Mapping[str, bytes], member: Distribution, stem: str, files: Mapping[str, bytes]
 ) -> Iterator[str]:
-    declared = {group: dict(points) for group, points in table(member.project, "entry-points").items()}
+    points = table(member.project, "entry-points")
+    declared = {group: dict(table(points, group)) for group in points}
     if scripts := table(member.project, "scripts"):
         declared["console_scripts"] = dict(scripts)
-    licences = [str(name) for name in member.project.get("license-files", [])]
+    listed = member.project.get("license-files")
+    licences = [str(name) for name in listed] if isinstance(listed, list) else []
     wanted = {f"{stem}{name}" for name in ("METADATA", "WHEEL", "RECORD", *(f"licenses/{name}" for name in licences))}
     wanted |= {f"{stem}entry_points.txt"} if declared else set()
     present = {name for name in inside if name.startswith(stem)}

@@ -500,6 +500,7 @@ def test_doctor_warns_of_files_that_run_code_at_every_start(tmp_path, environmen
     home = next((tmp_path / "venv").glob("lib/python*/site-packages"), tmp_path / "venv" / "Lib" / "site-packages")
     (home / "neighbours.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     (home / "sneaky_init.pth").write_text("import os; os.environ.get('HOME')\n")
+    (home / "sitecustomize.py").write_text("")
     found = [entry for entry in sys.path if os.path.isdir(entry)]  # noqa: PTH112
     done = subprocess.run(
         [bin_folder / "python", "-P", "-m", "backbay_cli", "doctor", "--json"],
@@ -510,4 +511,5 @@ def test_doctor_warns_of_files_that_run_code_at_every_start(tmp_path, environmen
     )
     notes = json.loads(done.stdout)["notes"]
     assert any("sneaky_init.pth" in note and "runs code at every start" in note for note in notes), notes
+    assert any("sitecustomize.py runs code at every start" in note for note in notes), notes
     assert not any("neighbours.pth" in note for note in notes)

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import backbay
-from backbay.http.adapters.direct import DirectTransport
 from backbay import Ended, Finish, Text, ToolDelta
+from backbay.http.adapters.direct import DirectTransport
 
 xllamacpp = pytest.importorskip("xllamacpp")
 local = pytest.importorskip("backbay_local")

@@ -70,22 +70,83 @@ def test_the_tests_that_hold_a_promise_are_there(root, path, test):
     assert f"def {test}" in (root / path).read_text(encoding="utf-8")
 
 
-def test_the_releases_are_made_as_the_page_says(root, page):
-    release = (root / ".github/workflows/release.yml").read_text(encoding="utf-8")
-    for said in ("id-token: write", "environment: release", "permissions: {}", 'run: python scripts/release.py "$TAG"'):
-        assert said in release
+@pytest.fixture(scope="module")
+def workflows(root):
+    """The text of each workflow, by its name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in (root / ".github/workflows").glob("*.yml")}
+
+
+def job(workflow, name):
+    """Return the part of a workflow that is one of its jobs."""
+    return re.split(r"^  (?=\w)", workflow.partition(f"\n  {name}:\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_releases_are_made_as_the_page_says(workflows, page):
+    release = workflows["release.yml"]
+    assert "permissions: {}" in release
     assert "secrets." not in release
     assert "password" not in release
-    for said in ("trusted publishing", "CycloneDX", "two\npeople"):
+    assert 'run: python scripts/release.py "$TAG" --only build' in job(release, "build")
+    assert 'run: python scripts/release.py "$TAG" --only test' in job(release, "test")
+    for said in ("trusted publishing", "CycloneDX", "two\npeople", "attestations"):
         assert said in page
 
 
+def test_what_was_built_is_what_is_tested_and_published_and_nothing_is_built_again(workflows):
+    release = workflows["release.yml"]
+    assert release.count("--only build") == 1
+    for name in ("test", "publish"):
+        assert "actions/download-artifact@" in job(release, name)
+        assert "name: distribution" in job(release, name)
+        assert "upload-artifact" not in job(release, name)
+    assert "needs: [build, test]" in job(release, "publish")
+
+
+def test_only_the_job_that_publishes_gets_a_token_of_the_index_and_it_runs_nothing_of_the_repository(workflows):
+    release = workflows["release.yml"]
+    assert release.count("id-token: write") == 1
+    publish = job(release, "publish")
+    assert "id-token: write" in publish
+    assert "environment: release" in publish
+    assert "attestations: true" in publish
+    assert "checkout" not in publish
+    assert "run:" not in publish
+
+
+def test_only_the_page_of_a_release_is_written_and_that_job_runs_nothing_of_the_repository(workflows):
+    assert "".join(workflows.values()).count("contents: write") == 1
+    page = job(workflows["release.yml"], "page")
+    assert "contents: write" in page
+    assert "checkout" not in page
+
+
+def test_every_action_is_pinned_by_the_hash_of_a_commit_with_its_version_and_always_the_same(workflows):
+    used = re.findall(r"uses: (\S+)(.*)", "".join(workflows.values()))
+    assert len(used) > 10
+    for action, rest in used:
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", rest), action
+    assert len(set(used)) == len({action.partition("@")[0] for action, _ in used})
+
+
+def test_every_checkout_forgets_its_token(workflows):
+    for name, text in workflows.items():
+        assert text.count("actions/checkout@") == text.count("persist-credentials: false"), name
+
+
+def test_what_was_tried_of_the_page_is_written_down_with_its_day(page, root):
+    rows = re.findall(r"^\| (\S.*?) \|", page.partition("## What of this was tried")[2], re.MULTILINE)
+    assert all(re.fullmatch(r"when|20\d\d-\d\d-\d\d|not yet", row) for row in rows), rows
+    assert "not yet" in rows
+    for script in re.findall(r"scripts/\w+\.py", page):
+        assert (root / script).exists()
+
+
 @pytest.mark.parametrize("name", ["ci.yml", "audit.yml"])
-def test_ci_may_only_read_and_has_no_secret(root, name):
-    text = (root / ".github/workflows" / name).read_text(encoding="utf-8")
-    assert "permissions:\n  contents: read\n" in text
-    assert ": write" not in text
-    assert "secrets." not in text
+def test_ci_may_only_read_and_has_no_secret(workflows, name):
+    assert "permissions:\n  contents: read\n" in workflows[name]
+    assert ": write" not in workflows[name]
+    assert "secrets." not in workflows[name]
 
 
 def test_pinned_packages_have_hashes(files):

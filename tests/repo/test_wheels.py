@@ -68,7 +68,11 @@ ADDED = {
     "a changed module": ("backbay/secrets.py", b"stolen = []\n", "backbay/secrets.py is not as in the tree"),
     "another name": ("{stem}METADATA", b"Name: backbay\nVersion: 9.9\n\n", "it says that it is backbay 9.9"),
     "another licence": ("{stem}licenses/LICENSE", b"None.\n", "LICENSE is not as in the tree"),
-    "a hash in RECORD": ("{stem}RECORD", b"backbay/secrets.py,sha256=AA,1\n", "RECORD is wrong about backbay/secrets.py"),
+    "a hash in RECORD": (
+        "{stem}RECORD",
+        b"backbay/secrets.py,sha256=AA,1\n",
+        "RECORD is wrong about backbay/secrets.py",
+    ),
 }
 
 
@@ -103,7 +107,9 @@ def test_what_a_wheel_leaves_out_or_has_twice_is_found(built, files, tmp_path, w
 def test_a_source_archive_has_files_of_the_tree_alone(files, tmp_path, wheels):
     sdist = pytest.importorskip("hatchling.builders.sdist")
     core = wheels.find("core")
-    archive = Path(next(iter(sdist.SdistBuilder(str(core.folder)).build(directory=str(tmp_path), versions=["standard"]))))
+    archive = Path(
+        next(iter(sdist.SdistBuilder(str(core.folder)).build(directory=str(tmp_path), versions=["standard"])))
+    )
     tree = in_tree(core, files)
     assert wheels.wrong_source(archive, tree) == []
     assert wheels.wrong_source(archive, {name: data for name, data in tree.items() if name != "README.md"}) == [

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Literal, cast
 
+from . import credentials, transports
 from .capabilities import Capabilities
+from .credentials import find_credential as find_credential  # noqa: PLC0414 (it is imported from here)
 from .errors import (
     BackbayError,
     ConfigurationError,
@@ -55,7 +56,8 @@ def connect(
     Args:
         reference: ``"vendor:model"``, ``"vendor"``, or ``"vendor@distribution:model"``. A name that no backend has may
             be that of a saved provider, or of one of its models, where a catalogue is installed.
-        api_key: The key; ``None`` takes it from the vendor's environment variables.
+        api_key: The key; ``None`` takes the one that is saved for the backend, where a plugin keeps keys, or else that
+            of the vendor's environment variables.
         base_url: The API's address; ``None`` takes the environment's, or else the vendor's own.
         wire: The wire to speak; ``None`` takes the vendor's first.
         limits: Limits of every call that sets none; seconds.
@@ -112,6 +114,9 @@ def build(
     elif wire is not None or spec.wires[0] in spec.per_wire:
         spec = _on_wire(spec, wire or spec.wires[0])
     refuse_unknown(config, {**CONFIG, **(_http_config() if is_http else {}), **spec.arguments}, backend=spec.name)
+    if given is None and (saved := credentials.find_saved(spec)) is not None:
+        spec, config = credentials.with_bearer(spec, config) if credentials.is_oauth(saved) else (spec, config)
+        given = credentials.read(saved, spec, source=f"saved:{spec.name}")
     key = _credential(spec, given)
     address = _base_url(spec, base_url) if is_http else None
     if address is not None and config.get("allow_key_elsewhere") is not True:
@@ -124,7 +129,7 @@ def build(
         retry=_retry(config.pop("retries", None)),
         defaults=_mapping("defaults", config.pop("defaults", None)),
         capabilities=_capabilities(config.pop("capabilities", None)),
-        transport=_transport(transport),
+        transport=transports.chosen(transport),
         config=config,
         declared=None if declared is spec else declared,
     )
@@ -175,22 +180,6 @@ def _saved(name: str, unknown: UnknownBackendError) -> SavedProvider:
             unknown.hint = f"{unknown.hint or ''} Not asked for saved providers, since they failed: {broken}".strip()
         raise unknown
     return cast("SavedProvider", found)
-
-
-def find_credential(spec: BackendSpec) -> Secret | None:
-    """Return the key that the environment has for a backend, or ``None``. Blank variables count as not set.
-
-    Raises:
-        InvalidCredentialError: The first variable that is set could never be sent in a header.
-    """
-    for variable in spec.credential_env:
-        value = os.environ.get(variable, "")
-        if value.strip():
-            try:
-                return Secret(value, source=f"env:{variable}")
-            finally:
-                del value
-    return None
 
 
 def _given(api_key: str | SecretHolder | None) -> Secret | Literal[""] | None:
@@ -300,25 +289,3 @@ def _capabilities(value: object) -> Mapping[str, str]:
     except ValueError as failure:
         raise ConfigurationError(f"capabilities: {failure}.") from None
     return given  # type: ignore[return-value]
-
-
-def _transport(value: object) -> Transport | None:
-    source = "transport"
-    if value is None:
-        source, value = "BACKBAY_TRANSPORT", os.environ.get("BACKBAY_TRANSPORT") or None
-    if value is None or value == "direct":
-        return None
-    if iscoroutinefunction(getattr(value, "send", None)) and not hasattr(value, "build_request"):
-        return cast("Transport", value)
-    if value == "aiohttp":
-        from .http.adapters.aiohttp import AiohttpTransport
-
-        return AiohttpTransport()
-    if hasattr(value, "build_request"):
-        from .http.adapters.httpx import ClientTransport
-
-        return ClientTransport(value)
-    shown = repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
-    raise ConfigurationError(
-        f"{source} is {shown}; give 'direct', 'aiohttp', an httpx or httpx2 AsyncClient, or a Transport."
-    )

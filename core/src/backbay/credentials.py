@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import Protocol, cast
 
 from . import hooks
@@ -100,3 +101,39 @@ def read(credential: SecretHolder, spec: BackendSpec, *, source: str) -> Secret:
 def is_oauth(credential: object) -> bool:
     """Whether a credential says that it is an OAuth access token."""
     return cast("object", getattr(credential, "kind", None)) == OAUTH
+
+
+def find_saved(spec: BackendSpec) -> SecretHolder | None:
+    """Return the credential that an installed plugin keeps for a backend, as ``"saved:NAME"``, or ``None``.
+
+    Raises:
+        BackbayError: There is one, and it cannot be had, as from a keyring that is locked.
+        ConfigurationError: The plugin gave something else than a credential.
+    """
+    found = hooks.first("open_credential", f"saved:{spec.name}")
+    if found is not None and not isinstance(found, SecretHolder):
+        raise ConfigurationError(f"The plugin that keeps keys gave a {type(found).__name__}, no credential.")
+    return found
+
+
+def find_credential(spec: BackendSpec) -> Secret | None:
+    """Return the key that the environment has for a backend, or ``None``. Blank variables count as not set.
+
+    Raises:
+        InvalidCredentialError: The first variable that is set could never be sent in a header.
+    """
+    for variable in spec.credential_env:
+        value = os.environ.get(variable, "")
+        if value.strip():
+            try:
+                return Secret(value, source=f"env:{variable}")
+            finally:
+                del value
+    return None
+
+
+def with_bearer(spec: BackendSpec, settings: dict[str, object]) -> tuple[BackendSpec, dict[str, object]]:
+    """Let an OAuth token go where RFC 6750 has it, whichever header the vendor's keys have."""
+    if "auth_header" in spec.arguments:
+        settings = {"auth_header": "Authorization", **settings}
+    return replace(spec, auth_header="Authorization"), settings

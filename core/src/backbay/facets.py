@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeVar, Unpack, final
 
 from .attempt import Call
@@ -25,6 +26,9 @@ from .spec import BackendSpec
 
 T = TypeVar("T")
 
+_MODELS_KEPT = 256
+# Models whose capabilities a backend keeps: working them out anew for each call costs more than all else before it.
+
 HEALTH_LIMIT = 5.0
 """Seconds that a health probe may take where the caller sets no limit."""
 
@@ -36,6 +40,10 @@ class Facets(ABC):
     model: str | None
     settings: Settings
     _closed: list[bool]
+
+    @cached_property
+    def _capabilities_by_model(self) -> dict[str | None, Capabilities]:
+        return {}
 
     # What a plugin writes.
 
@@ -90,8 +98,17 @@ class Facets(ABC):
     @final
     def capabilities(self, model: str | None = None) -> Capabilities:
         """Return what the backend can do with ``model`` (``None``: with its own)."""
-        known = self.spec.capabilities_of(model or self.model)
-        return known.with_(self.settings.capabilities) if self.settings.capabilities else known
+        wanted = model or self.model
+        kept = self._capabilities_by_model
+        found = kept.get(wanted)
+        if found is None:
+            if len(kept) >= _MODELS_KEPT:
+                kept.clear()
+            found = self.spec.capabilities_of(wanted)
+            if self.settings.capabilities:
+                found = found.with_(self.settings.capabilities)
+            kept[wanted] = found
+        return found
 
     @final
     async def list_models(self, *, limits: LimitsInput = None) -> Sequence[ModelInfo]:

@@ -130,9 +130,11 @@ def first(hook: str, argument: str) -> object:
     be loaded are left to ``failures``.
     """
     load(quiet=True)
+    if _manager is None:
+        return None  # Nobody has hooks, and pluggy stays where it is.
     from .errors import BackbayError
 
-    for implementation in getattr(manager().hook, hook).get_hookimpls():
+    for implementation in getattr(_manager.hook, hook).get_hookimpls():
         try:
             found = cast("object", implementation.function(argument))
         except BackbayError:

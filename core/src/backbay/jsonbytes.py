@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ def _no_number(word: str) -> object:
 # Numbers stay text: they are only walked over, and Python would refuse integers of more than 4300 digits.
 _decode = json.JSONDecoder(parse_constant=_no_number, parse_int=str, parse_float=str).raw_decode
 _SPACE = re.compile(r"[ \t\n\r]*")
+_BLANK = frozenset(" \t\n\r")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -51,12 +53,13 @@ class JSONBody:
         data: As given.
     """
 
-    __slots__ = ("_members", "_text", "data")
+    __slots__ = ("_members", "_text", "_twice", "data")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._text: str | None = None
         self._members: dict[str, Member] | None = None
+        self._twice: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, value: Mapping[str, object]) -> JSONBody:
@@ -80,7 +83,11 @@ class JSONBody:
             InvalidRequestError: The bytes are no JSON object in UTF-8; says where they are none.
         """
         if self._members is None:
-            self._members = self._read()
+            listed = self._walk()
+            self._members = dict(listed)
+            if len(listed) > len(self._members):
+                counted = Counter(key for key, _ in listed)
+                self._twice = frozenset(key for key, count in counted.items() if count > 1)
         return self._members
 
     def get(self, name: str) -> object:
@@ -91,7 +98,7 @@ class JSONBody:
                 could take another one.
         """
         found = self.members.get(name)
-        if found is not None and self._count(name) > 1:
+        if name in self._twice:
             raise InvalidRequestError(f"The request has {name!r} twice.", hint="Leave one of the two out.")
         return None if found is None else found.value
 
@@ -132,12 +139,6 @@ class JSONBody:
             except UnicodeDecodeError as failure:
                 raise InvalidRequestError(f"The request is no UTF-8 at byte {failure.start}.") from None
         return self._text
-
-    def _count(self, name: str) -> int:
-        return sum(key == name for key, _ in self._walk())
-
-    def _read(self) -> dict[str, Member]:
-        return dict(self._walk())
 
     def _walk(self) -> list[tuple[str, Member]]:
         text = self._decoded()
@@ -180,6 +181,8 @@ def _members(text: str) -> list[tuple[str, Member]]:
 
 
 def _skip(text: str, place: int) -> int:
+    if text[place : place + 1] not in _BLANK:
+        return place
     found = _SPACE.match(text, place)
     assert found is not None
     return found.end()

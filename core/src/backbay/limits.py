@@ -136,13 +136,15 @@ class Watch:
         finally:
             self._waiter = None
 
-    async def wait_for_caller(self, awaitable: Awaitable[T]) -> T:
-        """Await what is the caller's own, as ``wait`` does, but for ``idle``: that time is not the backend's."""
+    def pause(self) -> None:
+        """Say that what is awaited from here on is the caller's own, so that it does not count towards ``idle``."""
         self._callers = True
-        try:
-            return await self.wait(awaitable)
-        finally:
-            self._callers = False
+
+    def resume(self) -> None:
+        """Say that the backend is awaited again."""
+        self._callers = False
+        if self._idle_since is not None:
+            self._idle_since = self._loop.time()
 
     @property
     def expired(self) -> bool:

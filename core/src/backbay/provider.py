@@ -155,7 +155,7 @@ class Provider:
         given = api_key if api_key is not None else self._own_credential()
         del api_key
         if credentials.is_oauth(given):
-            spec, settings = _with_bearer(spec, settings)
+            spec, settings = credentials.with_bearer(spec, settings)
         if given is not None and not isinstance(given, str):
             given = credentials.read(given, spec, source="provider")
         return build(
@@ -201,10 +201,3 @@ def merge_defaults(*layers: Mapping[str, object]) -> dict[str, object]:
             else:
                 merged[name] = copy.deepcopy(value)
     return merged
-
-
-def _with_bearer(spec: BackendSpec, settings: dict[str, object]) -> tuple[BackendSpec, dict[str, object]]:
-    """Let an OAuth token go where RFC 6750 has it, whichever header the vendor's keys have."""
-    if "auth_header" in spec.arguments:
-        settings = {"auth_header": "Authorization", **settings}
-    return replace(spec, auth_header="Authorization"), settings

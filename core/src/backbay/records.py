@@ -40,8 +40,8 @@ class PluginRecord:
         state: What has become of it.
         reason: Why it is not ``ok``; ``None`` if it is.
         value: Its entry point, ``package.module:attribute``.
-        record_hash: The SHA-256 of what the distribution's RECORD says of its files, which is that of the wheel that was
-            installed, on every machine; ``None`` if there is no RECORD.
+        record_hash: The SHA-256 of what the distribution's RECORD says of its files, which is that of the wheel that
+            was installed, on every machine; ``None`` if there is no RECORD.
         direct_url: The URL or folder that it was installed from, without credentials; ``None`` if from an index.
     """
 

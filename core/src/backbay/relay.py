@@ -126,15 +126,36 @@ class Relay(AsyncIterator[bytes]):
         """
         try:
             await self.begin()
-            start = getattr(sink, "start", None)
-            if start is not None:
-                await self._give(start, self.status, self.content_type)
-            async for data in self:
-                await self._give(sink.send_chunk, data)
+            # One watch over all, since a wait for each chunk would cost more than the chunk.
+            await self._call.watch.wait(self._pump(sink))
+        except LimitExceededError as failure:
+            if self._over() or self._call.watch.expired:
+                self._call.explain(failure)
+            raise
         finally:
-            data = b""  # A vendor may repeat the key, and reports of errors show local variables.
             await self.aclose()
         return self.result
+
+    async def _pump(self, sink: JobSink) -> None:
+        watch, send, feed = self._call.watch, sink.send_chunk, self._sniffer.feed
+        start, now = getattr(sink, "start", None), asyncio.get_running_loop().time
+        data, self._first, self._fresh = self._first, None, False
+        try:
+            self._check()
+            watch.pause()
+            if start is not None:
+                await start(self.status, self.content_type)
+            while data is not None:
+                if now() >= self._ends:
+                    self._check()
+                await send(data)
+                watch.resume()
+                feed(data)
+                data = await self._take()
+                watch.pause()
+        finally:
+            data = None  # A vendor may repeat the key, and reports of errors show local variables.
+        await self._end()
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Return the bytes without a look at their counts, for a relay of a relay."""
@@ -159,13 +180,28 @@ class Relay(AsyncIterator[bytes]):
         await self.begin()
         if self._fresh:
             self._fresh, data, self._first = False, self._first, None
+        elif self._chunks is None:
+            raise self._call.explain(ClosedError("The relay is closed."))
         else:
-            data = await self._read()
+            try:
+                self._check()
+                data = await self._call.watch.wait(self._take())
+                self._check()
+            except LimitExceededError as failure:
+                await self.aclose()
+                self._call.explain(failure)
+                raise
+            except BaseException:
+                await self.aclose()
+                raise
         if data is None:
-            self._ended = True
-            self._sniffer.finish()
-            await self.aclose()
+            await self._end()
         return data
+
+    async def _end(self) -> None:
+        self._ended = True
+        self._sniffer.finish()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connection, now. May be called again, and after the end."""
@@ -207,33 +243,17 @@ class Relay(AsyncIterator[bytes]):
             await source.aclose()
             raise
 
-    async def _read(self) -> bytes | None:
+    async def _take(self) -> bytes | None:
+        """Read the next bytes; what goes wrong with the backend is told what the call knows."""
         if self._chunks is None:
             raise self._call.explain(ClosedError("The relay is closed."))
         try:
-            # Before the generator is asked: one that was asked and not awaited cannot be closed.
-            self._check()
-            data = await self._call.watch.wait(anext(self._chunks, None))
-            self._check()
+            return await anext(self._chunks, None)
         except Exception as failure:
-            await self.aclose()
             error = self._call.explain(failure)
             if error is failure:
                 raise
             raise error from failure
-        except BaseException:
-            await self.aclose()
-            raise
-        return data
-
-    async def _give(self, send: Callable[..., Awaitable[None]], *given: object) -> None:
-        try:
-            self._check()
-            await self._call.watch.wait_for_caller(send(*given))
-        except LimitExceededError as failure:
-            if self._over() or self._call.watch.expired:
-                self._call.explain(failure)
-            raise
 
     def _over(self) -> bool:
         return asyncio.get_running_loop().time() >= self._ends

@@ -7,9 +7,10 @@ them as one body that is not streamed. Of each count the last one holds, since t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
+
+from pydantic_core import from_json
 
 MAX_LINE = 2**20
 """Bytes of a line that are held; a longer one is passed over, unless it is the one body of an answer."""
@@ -17,8 +18,7 @@ MAX_LINE = 2**20
 MAX_BODY = 2**22
 """Bytes of an answer in one body that are held; the counts of a longer one stay unknown."""
 
-_COUNTED = re.compile(rb"_tokens\"|okenCount\"|\"usage\"|eval_count\"")
-_NOTHING = re.compile(rb"\"usage\" ?: ?null")
+_COUNTED = re.compile(rb"_tokens\"|okenCount\"|eval_count\"|\"usage\"(?! ?: ?null)")
 _INPUT = ("input_tokens", "prompt_tokens", "input", "prompt_eval_count", "promptTokenCount", "inputTokens")
 _OUTPUT = ("output_tokens", "completion_tokens", "output", "eval_count", "candidatesTokenCount", "outputTokens")
 # Some vendors count apart what belongs to a sum elsewhere: Anthropic (and Converse) what came from a cache or went into
@@ -74,9 +74,12 @@ class UsageSniffer:
         if self._off:
             return
         try:
-            self._read(bytes(self._line))
-            if self._body is not None:
+            if self._body is None:
+                self._read(bytes(self._line))
+            else:
                 self._read(bytes(self._body))
+                if len(self._body) > len(self._line):
+                    self._read(bytes(self._line))
         except Exception:  # noqa: BLE001
             self._off = True
         self._stop()
@@ -124,11 +127,11 @@ class UsageSniffer:
         return data
 
     def _read(self, line: bytes) -> None:
-        if not _COUNTED.search(line) or (_NOTHING.search(line) and len(_COUNTED.findall(line)) == 1):
+        if not _COUNTED.search(line):
             return
         try:
-            found = json.loads(line.removeprefix(b"data:"))
-        except (ValueError, RecursionError):
+            found = from_json(line.removeprefix(b"data:"))
+        except ValueError:
             return
         for item in found if isinstance(found, list) else [found]:
             if isinstance(item, dict):

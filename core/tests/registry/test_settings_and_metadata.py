@@ -8,6 +8,7 @@ import pytest
 import backbay
 from backbay import registry
 from backbay.installed import BACKENDS, CORE, HOOKS, Distribution, Entry, declared, headers
+from backbay.provenance import hash_of_record, record_hash
 from backbay.spec import BackendSpec
 
 METADATA = "Name: backbay-acme\nVersion: 1.0\nRequires-Dist: backbay>=99\n"
@@ -96,3 +97,44 @@ def test_taking_a_registration_back_gives_no_failed_plugin_another_chance(site, 
             with pytest.raises(backbay.BackendImportError):
                 registry.resolve("example")
     assert capsys.readouterr().err == "tried\n"
+
+
+OF_THE_WHEEL = """\
+acme/__init__.py,sha256=AAAA,10
+acme-1.0.dist-info/METADATA,sha256=BBBB,20
+acme-1.0.dist-info/RECORD,,
+"""
+OF_AN_INSTALLATION = """\
+../../../bin/acme,sha256=CCCC,30
+acme-1.0.dist-info/INSTALLER,sha256=DDDD,4
+acme-1.0.dist-info/METADATA,sha256=BBBB,20
+acme-1.0.dist-info/RECORD,,
+acme-1.0.dist-info/REQUESTED,sha256=EEEE,0
+acme-1.0.dist-info/direct_url.json,sha256=FFFF,50
+acme/__init__.py,sha256=AAAA,10
+acme/__pycache__/__init__.cpython-311.pyc,,
+"""
+
+
+def test_the_hash_of_an_installation_is_that_of_its_wheel_whatever_the_installer_added():
+    assert hash_of_record(OF_AN_INSTALLATION) == hash_of_record(OF_THE_WHEEL)
+    installed = Distribution("acme", "folder", {"RECORD": OF_AN_INSTALLATION}.get, key="acme")
+    assert record_hash(installed) == hash_of_record(OF_THE_WHEEL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("AAAA", "ABAB"),
+        ("acme/__init__.py,", "acme/other.py,"),
+        ("acme/__init__.py,", "acme/a.pth,sha256=AAAA,1\nacme/__init__.py,"),
+        ("acme/__init__.py,", "acme/INSTALLER,sha256=AAAA,1\nacme/__init__.py,"),
+    ],
+    ids=["a changed file", "a renamed file", "a further file", "a file with an installer's name, and not in its place"],
+)
+def test_other_files_are_another_hash(old, new):
+    assert hash_of_record(OF_THE_WHEEL.replace(old, new)) != hash_of_record(OF_THE_WHEEL)
+
+
+def test_without_a_record_there_is_no_hash():
+    assert record_hash(Distribution("acme", "folder", lambda name: None, key="acme")) is None

@@ -26,7 +26,7 @@ def seal(error: BaseException) -> None:
 
 
 def unshown(function: Callable[P, T]) -> Callable[P, T]:
-    """Return ``function`` so that the traceback of what it raises shows none of its arguments, nor what it made of them.
+    """Return ``function`` so that a traceback of what it raises shows none of its arguments, nor what it made of them.
 
     A key may be where none belongs, such as in an address.
     """

@@ -56,7 +56,9 @@ class ClientTransport(Transport):
 
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
-        request = self._client.build_request(method, url, headers=list(headers), content=body)
+        request = self._client.build_request(
+            method, url, headers=[*headers, ("accept-encoding", "identity")], content=body
+        )
         try:
             response = await self._client.send(request, stream=True, follow_redirects=False)
         except (self._errors, OSError) as failure:

@@ -51,7 +51,7 @@ class Diagnosis:
         state: ``ok``, ``broken``, or what the registry says without loading it.
         reason: Why it is not ok, or ``None``.
         seconds: How long it took to load, or ``None`` if it was not loaded.
-        record_hash: The SHA-256 of its distribution's RECORD, or ``None``.
+        record_hash: The SHA-256 of what its distribution's RECORD says of its files, or ``None``.
         direct_url: Where it was installed from, if not from an index.
         changed: Files of its distribution that are gone, or are not what RECORD says.
         effects: What loading it changed in the process around it: variables, signal handlers, threads and the like.

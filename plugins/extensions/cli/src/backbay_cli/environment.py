@@ -8,9 +8,11 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+_AT_START = ("sitecustomize", "usercustomize")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -92,12 +94,21 @@ def proxies() -> list[str]:
 
 
 def startup_files() -> list[str]:
-    """Return the ``.pth`` files of this installation that run code at every start of Python, without any import."""
-    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    """Return the files of this installation that run code at every start of Python, without any import of them.
+
+    These are ``.pth`` files with a line of code in them, and modules with one of the two names that Python looks for.
+    Source: https://docs.python.org/3/library/site.html
+    """
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
     if site.ENABLE_USER_SITE:
         folders.add(site.getusersitepackages())
-    found = (path for folder in folders if folder in sys.path for path in Path(folder).glob("*.pth"))
-    return sorted(str(path) for path in found if _runs_code(_lines(path)))
+    paths = (path for folder in folders if folder in sys.path for path in Path(folder).glob("*.pth"))
+    found = {str(path) for path in paths if _runs_code(_lines(path))}
+    for name in _AT_START:
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            found.add(spec.origin)
+    return sorted(found)
 
 
 def _lines(path: Path) -> Iterable[str]:

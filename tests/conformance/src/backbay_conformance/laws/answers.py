@@ -11,6 +11,7 @@ from backbay.events import check_events
 from backbay.testing import Reply
 
 from ..scenarios import SCENARIOS, Answer, Scenario
+from ..splitting import Splitting
 from ..subject import Subject
 from ..vendor import ANSWER_ID, MODEL
 from .base import Laws, ask, events_of, lacks, run
@@ -77,9 +78,8 @@ class AnswerLaws(Laws):
         async def law() -> None:
             expected = None
             for size in (len(body), 1, 3, 7) if len(body) < 4000 else (len(body), 5, 61):
-                steps = [body[start : start + size] for start in range(0, len(body), size)]
-                reply = Reply(headers={"content-type": subject.the_vendor.stream_type}, steps=steps)
-                with subject.session(reply) as session:
+                reply = Reply(headers={"content-type": subject.the_vendor.stream_type}, steps=[body])
+                with subject.session(reply, transport=Splitting(size)) as session:
                     events = await events_of(session.backend, scenario)
                     await session.backend.aclose()
                 expected = expected or events

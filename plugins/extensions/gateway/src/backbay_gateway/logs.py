@@ -1,0 +1,80 @@
+"""One JSON object a line on standard error. No prompt, answer or key is ever in one; a request has sizes and times."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from pydantic_core import to_json
+
+from .config import Logging
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+"""The levels, by what they are called in the configuration."""
+
+FLUSH = 0.2
+"""Seconds after which a line of a request is written at the latest; so that many are written at once."""
+
+
+class Log:
+    """Writes log lines. Lines of requests are gathered for a moment, all others are written at once.
+
+    Args:
+        config: What is logged.
+        stream: Where to; ``None`` for standard error.
+    """
+
+    def __init__(self, config: Logging, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._lines: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self.use(config)
+
+    def use(self, config: Logging) -> None:
+        """Log by another configuration from now on."""
+        self._least = LEVELS[config.level]
+        self.requests = config.requests and self._least <= LEVELS["info"]
+
+    def say(self, level: str, event: str, **facts: object) -> None:
+        """Write a line.
+
+        Args:
+            level: One of ``LEVELS``.
+            event: What happened, as a word for programs.
+            facts: What else is to be said.
+        """
+        if LEVELS[level] >= self._least:
+            self._lines.append(_line(level, event, facts))
+            self.flush()
+
+    def request(self, facts: Mapping[str, object]) -> None:
+        """Write the line of a request, soon."""
+        if not self.requests:
+            return
+        self._lines.append(_line("info", "request", facts))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH, self.flush)
+
+    def flush(self) -> None:
+        """Write what is gathered. A reader that is gone, or a disk that is full, ends no request."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        stream = self._stream or sys.stderr
+        try:
+            stream.write(b"".join(lines).decode())
+            stream.flush()
+        except (OSError, ValueError):
+            return
+
+
+def _line(level: str, event: str, facts: Mapping[str, object]) -> bytes:
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    return to_json({"time": stamp, "level": level, "event": event, **facts}, fallback=str) + b"\n"

@@ -1,0 +1,117 @@
+"""Same wire: the client's bytes to the upstream and back, unchanged but for the model's name and the credentials."""
+
+from __future__ import annotations
+
+import re
+
+from backbay.jobs import Job, with_model
+from backbay.response import Usage
+
+from .dialects.envelopes import MARK
+from .exchange import Exchange
+from .guard import Head
+from .routing.strategies import Target
+
+DAY_MS = 86_400_000
+"""Milliseconds of a job's deadline where the upstream has no limit ``total``."""
+
+HELD = 1024 * 1024
+"""Bytes of an answer in one piece that are held back until it is whole, so that another upstream can still be asked."""
+
+_MARK = MARK.encode()
+_MODEL = re.compile(rb'("model"\s*:\s*)"([^"\\]*)"')
+_MARKS = set('"\\')
+
+
+def can_relay(target: Target, wire: str | None, body: bytes) -> bool:
+    """Whether the client's bytes can go to an upstream as they are.
+
+    Args:
+        target: The upstream.
+        wire: The wire that the client speaks; ``None`` if it is no upstream's.
+        body: What the client sent. What the gateway sealed for another upstream is read, and not passed on.
+    """
+    upstream = target.upstream
+    if wire is None or upstream.config.transcode or wire not in upstream.wires:
+        return False
+    return _MARK not in body
+
+
+async def relay(exchange: Exchange, target: Target, wire: str, body: bytes, head: Head) -> None:
+    """Ask an upstream with the client's own bytes, and give it the upstream's.
+
+    Raises:
+        BackbayError: There was no answer (``exchange.started`` is false), or it broke off.
+    """
+    upstream = target.upstream
+    total = upstream.config.limits.total
+    job = Job(
+        job_id=exchange.request_id,
+        model_id=target.model,
+        request=renamed(body, exchange.model, target.model),
+        format=wire,
+        deadline_ms=DAY_MS if total is None else max(1, round(1000 * total)),
+        headers=_headers(wire, head),
+    )
+    answer = upstream.backend.relay(job)
+    try:
+        await answer.begin()
+        content_type = (answer.content_type or "application/json").encode("latin-1", "replace")
+        if exchange.stream and content_type.startswith(b"text/event-stream"):
+            await exchange.begin(answer.status, content_type)
+            async for data in answer:
+                await exchange.write(data)
+            await exchange.finish()
+            return
+        held: list[bytes] = []
+        size = 0
+        async for data in answer:
+            if exchange.started:
+                await exchange.write(data)
+                continue
+            held.append(data)
+            size += len(data)
+            if size > HELD:
+                await exchange.begin(answer.status, content_type)
+                await exchange.write(b"".join(held))
+                held.clear()
+        if exchange.started:
+            await exchange.finish()
+        else:
+            await exchange.whole(b"".join(held), content_type)
+    finally:
+        try:
+            await answer.aclose()
+        finally:
+            found = answer.result
+            exchange.attempts += found.attempts
+            if found.input_tokens is not None or found.output_tokens is not None:
+                exchange.usage = Usage(found.input_tokens, found.output_tokens)
+
+
+def renamed(body: bytes, asked: str, model: str) -> bytes:
+    """Return a body that names the upstream's model instead of the one that the client asked for.
+
+    Args:
+        body: A JSON object.
+        asked: Its ``model``.
+        model: The upstream's name for it.
+
+    Raises:
+        InvalidRequestError: The body names two models: of two readers each could take another one.
+    """
+    # No other key or text can be meant where the word is there once and no letter of it is escaped.
+    if body.count(b'"model"') == 1 and b"\\u00" not in body and asked.isascii() and model.isascii():
+        before = _MODEL.search(body)
+        if before is not None and before[2] == asked.encode() and model.isprintable() and not _MARKS & set(model):
+            return body[: before.start(2)] + model.encode() + body[before.end(2) :]
+    found = with_model(body, model)
+    assert isinstance(found, bytes)
+    return found
+
+
+def _headers(wire: str, head: Head) -> dict[str, str]:
+    if wire != "anthropic_messages":
+        return {}
+    found = {"anthropic-version": head.version, "anthropic-beta": head.betas}
+    return {name: value for name, value in found.items() if value is not None}

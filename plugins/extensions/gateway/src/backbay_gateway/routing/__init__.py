@@ -1,0 +1,1 @@
+"""Which upstreams are asked for a model, and in which order."""
