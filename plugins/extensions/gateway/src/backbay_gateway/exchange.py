@@ -176,6 +176,8 @@ class Exchange:
             length: Bytes of the body; ``None`` if that is not known yet.
         """
         headers = [(b"content-type", content_type), (b"x-request-id", self.request_id.encode())]
+        if self.endpoint is not None and self.endpoint.module == "anthropic_messages":
+            headers.append((b"request-id", self.request_id.encode()))  # Where the vendor's own clients look for it.
         if self.served_by:
             headers.append((b"x-backbay-served-by", self.served_by.encode("latin-1", "replace")))
         if length is None:

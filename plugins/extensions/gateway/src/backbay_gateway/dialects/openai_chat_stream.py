@@ -109,7 +109,9 @@ class ChatWriter(Writer):
             more_of_it = f'{{"index":{number},"function":{{"arguments":{quoted(more.fragment)}}}}}'
             written += to_bytes(f'{self._head}{{"tool_calls":[{more_of_it}]{self._tail}')
         if more.opaque:
-            written += self._delta_of_call({"index": number, "extra_content": extra_of(more.opaque, more.id)})
+            # OpenAI's own accumulator fails on a piece of a call without a function.
+            sealed = {"index": number, "function": {"arguments": ""}, "extra_content": extra_of(more.opaque, more.id)}
+            written += self._delta_of_call(sealed)
         return written
 
     def _delta_of_call(self, call: Mapping[str, Any]) -> bytes:
