@@ -63,6 +63,19 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced_at_once_and_costs_no
     asyncio.run(main())
 
 
+def test_after_a_kept_connection_failed_the_request_gets_a_new_one_whatever_else_is_idle():
+    """Row 13, G6: all that are kept may be dead."""
+
+    async def main():
+        server, url = await serve(second_is_dropped)
+        async with server, connect(url, retries=1) as backend:
+            await asyncio.gather(*(backend.complete("Hi.") for _ in range(8)))
+            answers = [await backend.complete("Hi.", limits={"total": 5}) for _ in range(8)]
+        assert {answer.attempts for answer in answers} == {2}
+
+    asyncio.run(main())
+
+
 def test_who_wants_no_retries_has_nothing_sent_twice():
     async def main():
         server, url = await serve(second_is_dropped)

@@ -99,7 +99,8 @@ def test_pluggy_is_not_imported_where_nobody_has_hooks(monkeypatch):
         "import sys, backbay\n"
         "spec = backbay.BackendSpec(name='acme', wires=('openai_chat',), default_base_url='https://a.example/v1')\n"
         "backbay.register('acme', spec)\n"
-        "try:\n    backbay.connect('acme:x')\nexcept backbay.MissingCredentialError:\n    print('pluggy' in sys.modules)\n"
+        "try:\n    backbay.connect('acme:x')\nexcept backbay.MissingCredentialError:\n"
+        "    print('pluggy' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr

@@ -6,8 +6,10 @@ all that in it.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -37,13 +39,15 @@ class DirectTransport(Transport):
     def __init__(self) -> None:
         self._pools = PerLoop(Pool)
         self._addresses: dict[str, _Address] = {}
+        self._wary: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
+        # Tasks whose last request died with a connection that had been kept: their next one gets a new connection.
 
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
         address = self._addresses.get(url) or self._address(url)
         pool = await self._pools.get()
         try:
-            connection = await pool.borrow(address.origin)
+            connection = await pool.borrow(address.origin, new=bool(self._wary) and self._was_let_down())
         except OSError as failure:
             raise no_connection(failure, url) from failure
         try:
@@ -55,12 +59,21 @@ class DirectTransport(Transport):
             error = broken(failure, url)
             if isinstance(error, ConnectionLostError):
                 error.stale = connection.broke_unheard
+                if error.stale and (task := asyncio.current_task()) is not None:
+                    self._wary.add(task)
             raise error from failure
         return _Response(head, connection, pool, address.origin, url)
 
     async def aclose(self) -> None:
         """Close the running loop's connections."""
         await self._pools.aclose()
+
+    def _was_let_down(self) -> bool:
+        task = asyncio.current_task()
+        if task is None or task not in self._wary:
+            return False
+        self._wary.discard(task)
+        return True
 
     def _address(self, url: str) -> _Address:
         parts = urlsplit(url)

@@ -32,19 +32,23 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def borrow(self, origin: Origin) -> Connection:
+    async def borrow(self, origin: Origin, *, new: bool = False) -> Connection:
         """Return a connection, the one that was used last if any is idle.
+
+        Args:
+            origin: Where it leads.
+            new: Whether only one will do that nobody has used.
 
         Raises:
             ClosedError: The pool is closed.
             OSError: No connection could be made; a ``TimeoutError`` if it took longer than ``CONNECT_LIMIT``.
         """
-        if (found := self._idle(origin)) is not None:
+        if not new and (found := self._idle(origin)) is not None:
             return found
         ticket = await self._gates.enter(*origin)
         try:
             # One may have come back meanwhile.
-            return self._idle(origin) or await self._make(origin)
+            return (None if new else self._idle(origin)) or await self._make(origin)
         finally:
             ticket.leave()
 
@@ -64,9 +68,12 @@ class Pool:
         self.lent.discard(connection)
         await connection.stream.aclose()
 
-    def _idle(self, origin: Origin) -> Connection | None:
+    def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("The connections of this event loop are closed.")
+
+    def _idle(self, origin: Origin) -> Connection | None:
+        self._check_open()
         waiting = self.idle.get(origin)
         while waiting:
             connection = waiting.pop()
@@ -77,13 +84,14 @@ class Pool:
         return None
 
     async def _make(self, origin: Origin) -> Connection:
+        self._check_open()
         scheme, host, port = origin
         context = tls.context() if scheme == "https" else None
         async with asyncio.timeout(CONNECT_LIMIT):
             connection = Connection(await ByteStream.open(host, port, context))
         if self._closed:
             connection.stream.abort()
-            raise ClosedError("The connections of this event loop are closed.")
+            self._check_open()
         self.lent.add(connection)
         return connection
 
