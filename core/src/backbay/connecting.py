@@ -118,7 +118,9 @@ def build(
         spec, config = credentials.with_bearer(spec, config) if credentials.is_oauth(saved) else (spec, config)
         given = credentials.read(saved, spec, source=f"saved:{spec.name}")
     key = _credential(spec, given)
-    address = _base_url(spec, base_url) if is_http else None
+    # Parts of the address that the caller gives are the caller's address: no variable's comes before them.
+    in_parts = base_url is None and bool(spec.url_parts.keys() & config.keys())
+    address = _base_url(spec, base_url) if is_http and not in_parts else None
     if address is not None and config.get("allow_key_elsewhere") is not True:
         _check_key_origin(spec, key, address, given=isinstance(given, Secret))
     settings = Settings(
