@@ -30,12 +30,18 @@ _VENDORS = ("OPENAI_", "LLAMA", "AWS_", "AZURE_", "GOOGLE_", "OLLAMA_", "BACKBAY
 """How the names of variables end, or begin, that specs read."""
 
 
+_KEPT = {"BACKBAY_KEYS": "keys", "BACKBAY_OAUTH_CLIENTS": "oauth-clients.toml", "BACKBAY_CATALOGUE": "catalogue.sqlite"}
+"""Variables that say where something is kept between runs, and a name for a place where nothing is."""
+
+
 @pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take keys and addresses of whoever runs the tests out of the environment."""
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Take keys, addresses and saved things of whoever runs the tests out of the environment."""
     for name in os.environ:
         if name.startswith(_VENDORS) or name.endswith(_SETTINGS):
             monkeypatch.delenv(name)
+    for name, file in _KEPT.items():
+        monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "nothing-kept" / file))
 
 
 @pytest.fixture(scope="session")
