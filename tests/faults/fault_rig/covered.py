@@ -197,6 +197,10 @@ LAWS = "tests/conformance/src/backbay_conformance/laws"
 DISCOVERY = "core/tests/registry/test_discovery.py"
 REGISTRY = "core/tests/registry/test_registry.py"
 WHOLE = "tests/integration"
+GATEWAY = "plugins/extensions/gateway/tests/test_app"
+GATEWAY_KEYS = "plugins/extensions/gateway/tests/test_keys"
+CATALOGUE = "plugins/extensions/catalogue/tests"
+CONNECT = "plugins/extensions/connect/tests"
 
 ELSEWHERE: Mapping[int, tuple[str, ...]] = {
     13: (f"{WHOLE}/test_transports.py::test_every_transport_carries_both_ways_and_keeps_the_connection",),
@@ -248,14 +252,75 @@ ELSEWHERE: Mapping[int, tuple[str, ...]] = {
     149: (f"{LAWS}/lifecycle.py::test_a_stopped_stream_closes_its_socket_and_leaves_nothing",),
     150: (f"{LAWS}/secrecy.py::test_no_key_is_in_an_error_or_a_log",),
     151: (f"{LAWS}/secrecy.py::test_the_key_is_in_the_header_that_the_spec_names_and_nowhere_else",),
+    153: (
+        "core/tests/registry/test_gone.py"
+        "::test_a_plugin_that_was_taken_away_is_unknown_from_then_on_and_what_was_connected_stays",
+    ),
+    154: (
+        f"{GATEWAY}_relay.py::test_a_client_that_leaves_mid_stream_closes_the_upstream_within_250_ms",
+        f"{GATEWAY}_relay.py::test_a_client_that_leaves_before_the_first_byte_closes_the_upstream_within_250_ms",
+    ),
+    155: (
+        f"{GATEWAY}_relay.py"
+        "::test_a_slow_reader_stops_the_reading_of_the_upstream_and_is_dropped_after_the_write_timeout",
+    ),
+    156: (
+        f"{GATEWAY}_relay.py::test_an_upstream_that_breaks_off_is_told_in_band_and_the_answer_has_no_end",
+        f"{GATEWAY}_transcode.py::test_a_backend_that_breaks_off_is_told_in_band_without_the_end",
+    ),
+    157: (
+        f"{GATEWAY}_guard.py::test_a_body_in_chunks_without_an_end_is_refused_at_its_limit",
+        f"{GATEWAY}_guard.py::test_a_head_that_does_not_come_in_time_is_refused",
+    ),
+    158: (
+        f"{GATEWAY}_guard.py::test_odd_framing_is_refused_and_the_connection_closed",
+        f"{GATEWAY}_guard.py::test_an_odd_target_is_refused",
+        f"{GATEWAY}_guard.py::test_two_hosts_are_refused",
+    ),
+    159: (
+        f"{GATEWAY}_guard.py::test_an_odd_or_foreign_host_is_refused",
+        f"{GATEWAY}_guard.py::test_a_web_page_of_another_origin_is_refused_before_routing",
+    ),
+    160: (
+        f"{GATEWAY}_guard.py::test_row_160_without_a_good_key_nothing_is_told",
+        f"{GATEWAY_KEYS}_admission.py::test_what_is_no_key_is_refused_and_never_repeated",
+    ),
+    161: (f"{GATEWAY}_guard.py::test_row_161_clients_decide_about_no_address_and_no_key",),
+    162: (
+        f"{GATEWAY_KEYS}_hard_limits.py::test_limits_hold_for_any_order_of_what_three_processes_do_and_where_they_die",
+        f"{GATEWAY_KEYS}_processes.py"
+        "::test_two_processes_that_hammer_one_budget_never_exceed_it_and_use_nearly_all_of_it",
+    ),
+    163: (f"{GATEWAY}_operation.py::test_row_163_a_reload_is_whole_drops_no_stream_and_a_bad_one_changes_nothing",),
+    164: (
+        f"{GATEWAY}_operation.py::test_row_164_a_stop_lets_streams_end_and_takes_no_more",
+        f"{GATEWAY}_operation.py::test_row_164_streams_that_do_not_end_in_time_are_told_so_and_broken_off",
+    ),
+    166: (
+        f"{CATALOGUE}/test_refresh.py::test_a_million_models_are_refused_whole",
+        f"{CATALOGUE}/test_models.py::test_a_name_that_means_harm_is_kept_exactly_and_does_none",
+        f"{CATALOGUE}/test_models.py::test_values_that_a_vendor_cannot_mean_are_taken_for_silence",
+    ),
+    167: (
+        f"{CONNECT}/test_browser_flow.py"
+        "::test_an_invalid_callback_gets_a_page_that_says_nothing_and_the_waiting_goes_on",
+        f"{CONNECT}/test_browser_flow.py::test_a_browser_that_never_comes_back_is_a_limit_and_leaves_no_port_open",
+    ),
+    168: (f"{CONNECT}/test_other_flows.py::test_twenty_threads_with_an_old_token_renew_it_once",),
+    169: (
+        f"{CONNECT}/test_keys.py::test_a_keyring_that_is_locked_is_an_error_and_not_another_key",
+        f"{CONNECT}/test_keys.py::test_a_keyring_that_hangs_is_left_alone_after_its_limit",
+        f"{CONNECT}/test_keys.py::test_another_keyring_is_not_taken_whatever_asks_for_it",
+    ),
+    170: (
+        f"{CONNECT}/test_keys.py::test_a_key_file_that_others_could_have_read_or_put_there_is_refused",
+        f"{CONNECT}/test_keys.py::test_a_half_written_file_is_one_clear_error",
+    ),
 }
 """Tests outside the rig, by number: a file and the name of a function in it."""
 
 LATER: Mapping[int, str] = {
     29: "optional, and not made: a limit of throughput before the first event",
-    **dict.fromkeys(range(154, 165), "the gateway"),
     165: "batches",
-    166: "the catalogue",
-    **dict.fromkeys(range(167, 171), "keys and OAuth"),
 }
 """What is not there yet, by number: what it comes with."""
