@@ -253,16 +253,20 @@ ELSEWHERE: Mapping[int, tuple[str, ...]] = {
     150: (f"{LAWS}/secrecy.py::test_no_key_is_in_an_error_or_a_log",),
     151: (f"{LAWS}/secrecy.py::test_the_key_is_in_the_header_that_the_spec_names_and_nowhere_else",),
     153: (
-        "core/tests/registry/test_gone.py"
-        "::test_a_plugin_that_was_taken_away_is_unknown_from_then_on_and_what_was_connected_stays",
+        (
+            "core/tests/registry/test_gone.py"
+            "::test_a_plugin_that_was_taken_away_is_unknown_from_then_on_and_what_was_connected_stays"
+        ),
     ),
     154: (
         f"{GATEWAY}_relay.py::test_a_client_that_leaves_mid_stream_closes_the_upstream_within_250_ms",
         f"{GATEWAY}_relay.py::test_a_client_that_leaves_before_the_first_byte_closes_the_upstream_within_250_ms",
     ),
     155: (
-        f"{GATEWAY}_relay.py"
-        "::test_a_slow_reader_stops_the_reading_of_the_upstream_and_is_dropped_after_the_write_timeout",
+        (
+            f"{GATEWAY}_relay.py"
+            "::test_a_slow_reader_stops_the_reading_of_the_upstream_and_is_dropped_after_the_write_timeout"
+        ),
     ),
     156: (
         f"{GATEWAY}_relay.py::test_an_upstream_that_breaks_off_is_told_in_band_and_the_answer_has_no_end",
@@ -288,8 +292,10 @@ ELSEWHERE: Mapping[int, tuple[str, ...]] = {
     161: (f"{GATEWAY}_guard.py::test_row_161_clients_decide_about_no_address_and_no_key",),
     162: (
         f"{GATEWAY_KEYS}_hard_limits.py::test_limits_hold_for_any_order_of_what_three_processes_do_and_where_they_die",
-        f"{GATEWAY_KEYS}_processes.py"
-        "::test_two_processes_that_hammer_one_budget_never_exceed_it_and_use_nearly_all_of_it",
+        (
+            f"{GATEWAY_KEYS}_processes.py"
+            "::test_two_processes_that_hammer_one_budget_never_exceed_it_and_use_nearly_all_of_it"
+        ),
     ),
     163: (f"{GATEWAY}_operation.py::test_row_163_a_reload_is_whole_drops_no_stream_and_a_bad_one_changes_nothing",),
     164: (
@@ -302,8 +308,10 @@ ELSEWHERE: Mapping[int, tuple[str, ...]] = {
         f"{CATALOGUE}/test_models.py::test_values_that_a_vendor_cannot_mean_are_taken_for_silence",
     ),
     167: (
-        f"{CONNECT}/test_browser_flow.py"
-        "::test_an_invalid_callback_gets_a_page_that_says_nothing_and_the_waiting_goes_on",
+        (
+            f"{CONNECT}/test_browser_flow.py"
+            "::test_an_invalid_callback_gets_a_page_that_says_nothing_and_the_waiting_goes_on"
+        ),
         f"{CONNECT}/test_browser_flow.py::test_a_browser_that_never_comes_back_is_a_limit_and_leaves_no_port_open",
     ),
     168: (f"{CONNECT}/test_other_flows.py::test_twenty_threads_with_an_old_token_renew_it_once",),
