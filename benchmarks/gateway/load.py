@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import time
+from typing import cast
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked\r\n", re.IGNORECASE)
@@ -58,8 +59,7 @@ class Client(asyncio.Protocol):
         self._events = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is of no class of asyncio's
         self._ask()
 
     def _ask(self) -> None:

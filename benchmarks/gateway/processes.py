@@ -12,16 +12,17 @@ MIB = 2**20
 
 
 def family(pid: int) -> list[int]:
-    """Return a process and all that it started, which may be none if it is gone."""
+    """Return a process and all that came of it; those that are gone are not among them."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents.setdefault(int(path.read_text().rpartition(")")[2].split()[1]), []).append(int(path.parent.name))
+        except OSError:
+            continue
     found, waiting = [], [pid]
     while waiting:
-        one = waiting.pop()
-        found.append(one)
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            try:
-                waiting += [int(child) for child in task.read_text().split()]
-            except OSError:
-                continue
+        found.append(waiting.pop())
+        waiting += parents.get(found[-1], [])
     return found
 
 
