@@ -10,11 +10,14 @@ import asyncio
 import atexit
 import os
 import threading
+import time
 import weakref
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from .errors import LoopError
+from .limits import ASKED
 from .stream import EventStream
 
 T = TypeVar("T")
@@ -85,6 +88,15 @@ def check_thread() -> None:
     )
 
 
+def submit(coroutine: Coroutine[Any, Any, T], bridge: Bridge) -> Future[T]:
+    """Start a coroutine on a bridge's loop. Its call's limits count from now, however late the loop comes to it."""
+    before = ASKED.set([time.monotonic()])
+    try:
+        return asyncio.run_coroutine_threadsafe(coroutine, bridge.loop)
+    finally:
+        ASKED.reset(before)
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the bridge's loop; return its result. An interrupt (Ctrl-C) cancels it.
 
@@ -96,7 +108,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     except LoopError:
         coroutine.close()
         raise
-    future = asyncio.run_coroutine_threadsafe(coroutine, get_bridge().loop)
+    future = submit(coroutine, get_bridge())
     try:
         return future.result()
     except BaseException:

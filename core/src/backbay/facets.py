@@ -18,7 +18,7 @@ from .errors import BackbayError, ClosedError, InvalidRequestError
 from .jobs import Job, JobResult, JobSink
 from .limits import Limits, LimitsInput, as_limits
 from .messages import MessagesInput
-from .relay import Relay, Source, check_sink
+from .relay import Relay, Source, check_sink, within
 from .request import Options, Request
 from .response import Embeddings, Health, ModelInfo, Ranking
 from .settings import Settings
@@ -270,7 +270,7 @@ class Facets(ABC):
         known = as_limits(limits).over(self.settings.limits)
         total = max(job.deadline_ms, 1) / 1000
         total = total if known.total is None else min(total, known.total)
-        call = self._job_call(job.model_id or self.model, replace(known, total=total))
+        call = self._job_call(job.model_id or self.model, within(known, total))
         return Relay(call, source, self.settings.retry, total)
 
     # How the public methods do it.

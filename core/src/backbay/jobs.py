@@ -64,7 +64,7 @@ class Job:
             return "job_id must be text, and not empty"
         if self.model_id is not None and (not isinstance(self.model_id, str) or not self.model_id):
             return "model_id must be text, and not empty; None takes the backend's own model"
-        if not isinstance(self.request, Mapping | bytes):
+        if not isinstance(self.request, (bytes, dict, Mapping)):
             return f"request must be a mapping or bytes, not a {type(self.request).__name__}"
         if not isinstance(self.format, str) or not self.format:
             return "format must be 'openai', 'anthropic' or the name of a wire"
@@ -72,7 +72,7 @@ class Job:
             return f"deadline_ms is {self.deadline_ms!r}; it must be a whole number of milliseconds, 0 or more"
         if not (self.stream is None or isinstance(self.stream, bool)):
             return f"stream is {self.stream!r}; it must be True, False or None"
-        if not isinstance(self.headers, Mapping):
+        if not isinstance(self.headers, (dict, Mapping)):
             return "headers must be a mapping of names to values"
         return None
 

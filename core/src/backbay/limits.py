@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -67,6 +69,10 @@ def as_limits(value: LimitsInput) -> Limits:
     return Limits(**value)
 
 
+ASKED: ContextVar[list[float] | None] = ContextVar("ASKED", default=None)
+"""When a blocking call was made, by ``time.monotonic``, until its watch has taken it: the loop may come to it later."""
+
+
 class Watch:
     """Keeps one call's limits. Only the time in which the call waits for the backend counts towards ``idle``.
 
@@ -90,6 +96,8 @@ class Watch:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
+        if asked := ASKED.get():
+            self._start -= max(0.0, time.monotonic() - asked.pop())
         self._first = limits.first_event is not None
         self._idle_since: float | None = None
         self._waiter: asyncio.Task[object] | None = None

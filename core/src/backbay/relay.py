@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
 from typing import Protocol, Self
 
 from .attempt import Call
 from .errors import ClosedError, InvalidRequestError, LimitExceededError
 from .jobs import JobResult, JobSink
+from .limits import Limits
 from .retry import RetryPolicy
 from .sniffing import UsageSniffer
 
@@ -277,6 +280,12 @@ class _Bare(AsyncIterator[bytes]):
         if data is None:
             raise StopAsyncIteration
         return data
+
+
+@lru_cache(maxsize=64)
+def within(limits: Limits, total: float) -> Limits:
+    """Return limits with another ``total``. Most jobs of a program have one of a few deadlines."""
+    return replace(limits, total=total)
 
 
 def check_sink(sink: object, backend: str) -> None:

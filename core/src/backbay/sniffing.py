@@ -32,6 +32,13 @@ _APART = {
     ),
     "output": ("thoughtsTokenCount",),
 }
+# By name: which count it is, and its rank among the names of one count, of which the first that is there holds.
+_KNOWN: dict[str, tuple[str, int]] = {
+    **{name: (name, 0) for names in _APART.values() for name in names},
+    **{name: ("input", rank) for rank, name in enumerate(_INPUT)},
+    **{name: ("output", rank) for rank, name in enumerate(_OUTPUT)},
+}
+_AROUND = ("message", "response", "delta", "x_groq")
 
 
 class UsageSniffer:
@@ -40,13 +47,13 @@ class UsageSniffer:
     Its memory is bounded, and so is its work: nothing is parsed but lines in which counts may stand.
     """
 
-    __slots__ = ("_body", "_counts", "_line", "_off", "_skipping", "_started")
+    __slots__ = ("_body", "_counts", "_line", "_off", "_skipping", "_spread", "_started")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._line = bytearray()
         self._skipping = False
-        self._started = False
+        self._started = self._spread = False
         self._body: bytearray | None = None
         self._off = False
 
@@ -95,9 +102,9 @@ class UsageSniffer:
         if not self._started:
             data = self._begin(data)
         if self._body is not None:
-            self._body += data
-            if len(self._body) > MAX_BODY:
-                self._body = None
+            self._gather(self._body, data)
+        if self._spread:
+            return  # One JSON body on several lines, which are nothing by themselves.
         if not self._line and not self._skipping and data.endswith(b"\n") and not _COUNTED.search(data):
             return  # Whole lines without a count, which is what nearly every read is.
         if b"\r" in data:
@@ -112,6 +119,11 @@ class UsageSniffer:
             if len(self._line) > MAX_LINE:
                 self._line, self._skipping = bytearray(), True
 
+    def _gather(self, body: bytearray, data: bytes) -> None:
+        body += data
+        if len(body) > MAX_BODY:
+            self._body = None
+
     def _whole_line(self, line: bytes) -> None:
         if self._body is not None and line.startswith(b"{") and line.rstrip().endswith(b"}"):
             self._body = None  # Lines of JSON, each an object: no answer in one body.
@@ -124,6 +136,9 @@ class UsageSniffer:
             self._started = True
             if data[:1] in (b"{", b"["):
                 self._body = bytearray()
+                first = data.find(b"\n")
+                # The first line alone is no whole value, so that this is no answer in lines of JSON.
+                self._spread = first > 0 and not data[:first].rstrip().endswith((b"}", b"]", b","))
         return data
 
     def _read(self, line: bytes) -> None:
@@ -139,15 +154,17 @@ class UsageSniffer:
 
     def _note(self, item: Mapping[str, object]) -> None:
         for usage in _usages(item):
-            self._last("input", usage, _INPUT)
-            self._last("output", usage, _OUTPUT)
-            for name in (*_APART["input"], *_APART["output"]):
-                self._last(name, usage, (name,))
-
-    def _last(self, what: str, usage: Mapping[str, object], names: tuple[str, ...]) -> None:
-        found = next((value for name in names if _is_count(value := usage.get(name))), None)
-        if isinstance(found, int):
-            self._counts[what] = found
+            found: dict[str, tuple[int, int]] = {}
+            for name, value in usage.items():
+                known = _KNOWN.get(name)
+                # JSON's true and false are no counts.
+                if known is None or type(value) is not int or value < 0:
+                    continue
+                what, rank = known
+                if what not in found or rank < found[what][0]:
+                    found[what] = (rank, value)
+            for what, (_, value) in found.items():
+                self._counts[what] = value
 
 
 def _usages(item: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
@@ -155,15 +172,11 @@ def _usages(item: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     if item.get("done") is True:
         yield item  # Ollama's own wire has them beside everything else.
     # Of a chunk; of Anthropic's first event, of a responses event, of Cohere's last event, of Groq's last chunk.
-    for around in (item, *(item.get(name) for name in ("message", "response", "delta", "x_groq"))):
-        if not isinstance(around, Mapping):
+    for around in (item, *(item[name] for name in _AROUND if name in item)):
+        if not isinstance(around, dict):
             continue
         for name in ("usage", "usageMetadata"):
             usage = around.get(name)
-            if isinstance(usage, Mapping):
+            if isinstance(usage, dict):
                 tokens = usage.get("tokens")  # Cohere's
-                yield tokens if isinstance(tokens, Mapping) else usage
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+                yield tokens if isinstance(tokens, dict) else usage

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from .bridge import check_thread, get_bridge, run
+from .bridge import check_thread, get_bridge, run, submit
 from .errors import ClosedError
 from .events import Event, Text
 from .folding import Fold
@@ -145,7 +145,7 @@ class SyncStream(Iterator[Event]):
         bridge, stream = get_bridge(), self._stream
         bridge.streams.add(stream)
         ahead = _Ahead(stream)
-        filling = asyncio.run_coroutine_threadsafe(ahead.fill(), bridge.loop)
+        filling = submit(ahead.fill(), bridge)
         # One that nobody closes and nobody holds any more must not keep its connection.
         self._finalizer = weakref.finalize(self, _abandon, bridge.loop, stream, filling)
         self._finalizer.atexit = False
