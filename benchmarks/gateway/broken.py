@@ -52,7 +52,13 @@ def vendor() -> Iterator[Broken]:
 
 
 def ask(
-    port: int, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, seconds: float = 15
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    seconds: float = 15,
 ) -> tuple[int, dict[str, str], bytes, bool]:
     """Ask on a connection of its own; return status, headers, body, and whether the body was whole."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)

@@ -108,7 +108,9 @@ def _show(rounds: dict[str, list[Cell]]) -> None:
             rps = statistics.median(cell[f"c{clients}"]["rps"] for cell in cells)
             said = f"{name:20} c{clients:<4} {cpu:8.1f} us CPU a request, {rps:8.0f} requests/s"
             if base is not None:
-                ratios = [a[f"c{clients}"]["cpu_us"] / b[f"c{clients}"]["cpu_us"] for a, b in zip(cells, base, strict=False)]
+                ratios = [
+                    a[f"c{clients}"]["cpu_us"] / b[f"c{clients}"]["cpu_us"] for a, b in zip(cells, base, strict=False)
+                ]
                 said += f", {statistics.median(ratios):.2f} times the passthrough"
             print(said)
 

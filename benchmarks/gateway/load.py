@@ -23,7 +23,10 @@ _EVENT = b"data: {"
 
 def request_bytes(port: int, path: str, model: str, key: str, *, stream: bool) -> bytes:
     """Return one request as it goes over the connection."""
-    question: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": "Hello there, who are you?"}]}
+    question: dict[str, object] = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Hello there, who are you?"}],
+    }
     if stream:
         question["stream"] = True
     body = json.dumps(question).encode()

@@ -1,6 +1,6 @@
 """The least that a gateway in Python can be: Starlette on uvicorn, and one request to the upstream for each that comes.
 
-``python passthrough.py CLIENT PORT UPSTREAM``, where CLIENT is ``aiohttp``, or ``direct``: core's own default transport.
+``python passthrough.py CLIENT PORT UPSTREAM``, where CLIENT is ``aiohttp``, or ``direct`` (core's own).
 It knows no keys, no routes, no limits and no usage, and looks at a body for ``"stream": true`` alone.
 """
 
@@ -87,7 +87,15 @@ def main() -> None:
     kind = OnAiohttp if options.client == "aiohttp" else OnDirect
     passing = kind(f"{options.upstream}/chat/completions")
     app = Starlette(routes=[Route("/v1/chat/completions", passing.answer, methods=["POST"])])
-    uvicorn.run(app, host="127.0.0.1", port=options.port, loop="uvloop", http="httptools", log_level="critical", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=options.port,
+        loop="uvloop",
+        http="httptools",
+        log_level="critical",
+        access_log=False,
+    )
 
 
 if __name__ == "__main__":

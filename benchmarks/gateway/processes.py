@@ -60,7 +60,7 @@ def resident_mib(pid: int) -> float:
 
 def open_files(pid: int) -> int:
     """Return how many files and sockets a process has open."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def free_port() -> int:

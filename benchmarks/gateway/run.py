@@ -1,4 +1,4 @@
-"""Measure the gateway beside others: ``python benchmarks/gateway/run.py [--seconds S] [--rounds N] [--gateways a,b]``."""
+"""Measure the gateway beside others: ``python benchmarks/gateway/run.py [--seconds S] [--rounds N]``."""
 
 from __future__ import annotations
 

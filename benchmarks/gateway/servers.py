@@ -33,6 +33,7 @@ class Server:
         key: What its clients present.
         model: Puts the upstream's name before a model's.
         start: Seconds from its start until it accepted a connection.
+        folder: Where its configuration and its key store are.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Server:
     key: str
     model: Callable[[str], str]
     start: float
+    folder: Path
 
 
 class MissingError(Exception):
@@ -73,7 +75,7 @@ def running(name: str, upstream: str, *, extra: str = "") -> Iterator[Server]:
         try:
             start = _wait(process, port, begin, problems)
             key = _key(name, said)
-            yield Server(name, process.pid, port, key, _prefix(name), start)
+            yield Server(name, process.pid, port, key, _prefix(name), start, folder)
         finally:
             _end(process)
 
@@ -125,7 +127,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, begin: float, problems: P
     while time.perf_counter() - begin < _PATIENCE:
         if process.poll() is not None:
             break
-        if answers(port):
+        if answers(port) and process.poll() is None:
             return time.perf_counter() - begin
         time.sleep(0.01)
     raise SystemExit(f"It did not start: {problems.read_text(encoding='utf-8', errors='replace')[-2000:]}")

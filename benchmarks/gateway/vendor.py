@@ -85,7 +85,7 @@ class Vendor:
         finally:
             self.open -= 1
 
-    async def _answer(
+    async def _answer(  # noqa: PLR0911 (a list of cases)
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, model: str, *, stream: bool
     ) -> bool:
         kind, *rest = model.split("-")
@@ -96,7 +96,9 @@ class Vendor:
             more = f"retry-after: {numbers[1]}\r\n" if kind == "after" else ""
             return await _send(writer, numbers[0], _error("The vendor says no."), more=more)
         if kind == "context":
-            return await _send(writer, 400, _error("This model's maximum context length is 10 tokens.", "context_length_exceeded"))
+            return await _send(
+                writer, 400, _error("This model's maximum context length is 10 tokens.", "context_length_exceeded")
+            )
         if kind == "html":
             return await _send(writer, 200, "<html>Welcome</html>", content_type="text/html")
         if kind == "reset":

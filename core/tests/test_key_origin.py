@@ -129,13 +129,14 @@ def test_without_a_key_any_address_will_do(monkeypatch):
     ],
 )
 def test_where_each_account_has_a_host_any_host_of_the_domain_is_the_vendors(env, address, fine):
-    parts = {"resource": URLPart(about="the account's resource")}
+    parts = {"resource": URLPart(about="the account's resource", env=("ACME_RESOURCE",))}
     spec = acme(default_base_url="https://{resource}.openai.acme.example/v1", url_parts=parts)
     env.setenv("ACME_BASE_URL", address)
+    env.setenv("ACME_RESOURCE", "one")
     if fine:
-        assert build(spec, "m", resource="one", api_key=KEY)
+        assert build(spec, "m", api_key=KEY)
     else:
-        refused(spec, resource="one", api_key=KEY)
+        refused(spec, api_key=KEY)
 
 
 def test_a_host_that_is_all_the_accounts_own_is_free(env):

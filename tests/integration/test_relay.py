@@ -565,7 +565,7 @@ def test_a_broken_reader_of_counts_is_not_in_the_way(monkeypatch):
     def broken(*anything):
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("backbay.sniffing.json.loads", broken)
+    monkeypatch.setattr("backbay.sniffing.from_json", broken)
     sink = Sink()
     with ScriptedServer(Reply(steps=BODIES["one body"])) as server:
         result = carried(server, job(), sink)

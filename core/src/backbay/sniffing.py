@@ -96,7 +96,9 @@ class UsageSniffer:
 
     def _sum(self, what: str) -> int | None:
         counted = self._counts.get(what)
-        return None if counted is None else counted + sum(self._counts.get(name, 0) for name in _APART[what])
+        if counted is None or len(self._counts) < 3:
+            return counted  # Nothing is counted apart.
+        return counted + sum(self._counts.get(name, 0) for name in _APART[what])
 
     def _take(self, data: bytes) -> None:
         if not self._started:

@@ -67,7 +67,7 @@ class _Session:
         connector = _Connector(limit=0, keepalive_timeout=KEEP_ALIVE)
         self.session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_LIMIT),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TextIO
 
 from pydantic_core import to_json
@@ -76,5 +77,10 @@ class Log:
 
 def _line(level: str, event: str, facts: Mapping[str, object]) -> bytes:
     now = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    stamp = f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z"
     return to_json({"time": stamp, "level": level, "event": event, **facts}, fallback=str) + b"\n"
+
+
+@lru_cache(maxsize=2)
+def _second(number: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(number))

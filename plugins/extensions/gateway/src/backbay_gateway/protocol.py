@@ -87,10 +87,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
         self._count += 1
-        self._grow(len(name) + len(value) + 4)
+        self._size += len(name) + len(value) + 4
+        if self._size > MAX_HEAD:
+            self._grow(0)
         if self._count > MAX_HEADERS:
             self._refuse(431, f"The request has more than {MAX_HEADERS} headers.")
-        if name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+        name = name.lower()
+        if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             self._refuse(400, "The only transfer encoding that is read here is chunked.")
         super().on_header(name, value)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from backbay.jobs import Job, with_model
+from backbay.errors import DecodeError
+from backbay.jobs import Job, JobResult, with_model
 from backbay.response import Usage
 
 from .dialects.envelopes import MARK
@@ -54,39 +55,67 @@ async def relay(exchange: Exchange, target: Target, wire: str, body: bytes, head
         headers=_headers(wire, head),
     )
     answer = upstream.backend.relay(job)
+    sink = _Sink(exchange)
+    found: JobResult | None = None
     try:
-        await answer.begin()
-        content_type = (answer.content_type or "application/json").encode("latin-1", "replace")
-        if exchange.stream and content_type.startswith(b"text/event-stream"):
-            await exchange.begin(answer.status, content_type)
-            async for data in answer:
-                await exchange.write(data)
-            await exchange.finish()
-            return
-        held: list[bytes] = []
-        size = 0
-        async for data in answer:
-            if exchange.started:
-                await exchange.write(data)
-                continue
-            held.append(data)
-            size += len(data)
-            if size > HELD:
-                await exchange.begin(answer.status, content_type)
-                await exchange.write(b"".join(held))
-                held.clear()
-        if exchange.started:
-            await exchange.finish()
-        else:
-            await exchange.whole(b"".join(held), content_type)
+        found = await answer.deliver(sink)
+        await sink.end()
     finally:
-        try:
-            await answer.aclose()
-        finally:
-            found = answer.result
-            exchange.attempts += found.attempts
-            if found.input_tokens is not None or found.output_tokens is not None:
-                exchange.usage = Usage(found.input_tokens, found.output_tokens)
+        found = answer.result if found is None else found
+        exchange.attempts += found.attempts
+        if found.input_tokens is not None or found.output_tokens is not None:
+            exchange.usage = Usage(found.input_tokens, found.output_tokens)
+
+
+class _Sink:
+    """Gives an answer to the client: a stream as it comes, anything else when it is whole, or too large to be held."""
+
+    __slots__ = ("_content_type", "_exchange", "_held", "_size", "_status")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._status = 200
+        self._content_type = b"application/json"
+        self._held: list[bytes] = []
+        self._size = 0
+
+    async def start(self, status: int, content_type: str) -> None:
+        self._status = status
+        if content_type:
+            if content_type.lower().startswith(("text/html", "application/xhtml")):
+                raise _no_answer("a web page")
+            self._content_type = content_type.encode("latin-1", "replace")
+        if self._exchange.stream and self._content_type.startswith(b"text/event-stream"):
+            await self._exchange.begin(status, self._content_type)
+
+    async def send_chunk(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange.started:
+            await exchange.write(data)
+            return
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > HELD:
+            await exchange.begin(self._status, self._content_type)
+            await exchange.write(b"".join(self._held))
+            self._held.clear()
+
+    async def end(self) -> None:
+        """Send what is left."""
+        if self._exchange.started:
+            await self._exchange.finish()
+            return
+        body = b"".join(self._held)
+        if not body.strip():
+            raise _no_answer("nothing")
+        await self._exchange.whole(body, self._content_type)
+
+
+def _no_answer(what: str) -> DecodeError:
+    """Return the error for what a proxy before the upstream may say, or one that fails: another may do better."""
+    error = DecodeError(f"The upstream answered with {what}.", retryable=True, phase="decode")
+    error.attempts = 1
+    return error
 
 
 def renamed(body: bytes, asked: str, model: str) -> bytes:

@@ -38,14 +38,18 @@ _PIECES = 48
 """Megabytes of a body that fit into no buffer between two sockets."""
 
 
+PROVES = pytest.mark.proves("execute")
+# On each law: a mark of this class would be on every law of a class that has them all.
+
+
 class _OwnError(Exception):
     """What a sink raises."""
 
 
-@pytest.mark.proves("execute")
 class RelayLaws(Laws):
     """``execute`` carries a caller's own bytes, where it is declared; where not, it is refused before any I/O."""
 
+    @PROVES
     @pytest.mark.wire
     @pytest.mark.parametrize("body", BODIES)
     def test_relayed_bytes_are_those_that_came(self, subject: Subject, body: str) -> None:
@@ -68,6 +72,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
     def test_a_relayed_request_is_the_one_that_was_given(self, subject: Subject, stream: bool) -> None:
@@ -92,6 +97,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     def test_a_relay_reads_no_further_than_its_sink(self, subject: Subject) -> None:
         """A reader that is slow must slow the vendor down: what waits in between is memory, and somebody's money."""
@@ -115,6 +121,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     @pytest.mark.parametrize("raised", [_OwnError("full"), LimitExceededError("mine")], ids=["its_own", "one_of_ours"])
     def test_what_a_sink_raises_comes_back_and_closes_the_socket(self, subject: Subject, raised: Exception) -> None:
@@ -136,6 +143,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     @pytest.mark.parametrize("how", ["silent", "stalled", "endless"])
     def test_a_jobs_deadline_is_total(self, subject: Subject, how: str) -> None:
@@ -163,6 +171,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     def test_a_job_in_a_wire_that_is_not_declared_is_refused(self, subject: Subject) -> None:
         """A body in another wire is no request here; to send it all the same asks for something that nobody meant."""
@@ -179,6 +188,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     @pytest.mark.parametrize("status", [302, 400, 401, 404, 429, 500, 503])
     def test_an_error_reaches_no_sink(self, subject: Subject, status: int) -> None:
@@ -195,6 +205,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     def test_a_relay_is_sent_again_only_before_its_first_byte(self, subject: Subject) -> None:
         """A second answer behind the beginning of a first is none; a server that was busy is worth another try."""
@@ -218,6 +229,7 @@ class RelayLaws(Laws):
 
         run(_if(subject, law()))
 
+    @PROVES
     @pytest.mark.wire
     @pytest.mark.parametrize("told", [True, False], ids=["told", "not_told"])
     @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
