@@ -20,6 +20,7 @@ from .decoding import decoded
 from .direct import no_connection
 from .perloop import PerLoop
 from .pools import CONNECT_LIMIT, KEEP_ALIVE
+from .streams import is_readable
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -45,8 +46,13 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
     ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        if (ticket := _TICKET.get()) is not None:
+        ticket = _TICKET.get()
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if (ticket is not None and ticket.made) or _is_quiet(connection):
+                break
+            connection.close()  # What it sent unasked would be read as the answer to this request.
+        if ticket is not None:
             ticket.connected()
         return connection
 
@@ -142,6 +148,14 @@ class _Response:
     async def aclose(self) -> None:
         # close() drops a connection whose body was not read, and keeps one whose body was.
         self._response.close() if not self._response.content.at_eof() else self._response.release()
+
+
+def _is_quiet(connection: Connection) -> bool:
+    """Whether nothing has come on a connection that was kept."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close:
+        return False
+    return not is_readable(transport)
 
 
 def _bare(failure: Exception) -> Exception:

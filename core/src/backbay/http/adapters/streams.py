@@ -102,12 +102,7 @@ class ByteStream(asyncio.Protocol):
         """Whether the peer has sent nothing more, and is there; asks the system too, as the loop may not have yet."""
         if self._held or self._ended or self._transport.is_closing():
             return False
-        poll = select.poll() if hasattr(select, "poll") else None
-        descriptor = self._transport.get_extra_info("socket").fileno()
-        if poll is None:
-            return not select.select([descriptor], [], [], 0)[0]
-        poll.register(descriptor, select.POLLIN)
-        return not poll.poll(0)
+        return not is_readable(self._transport)
 
     async def aclose(self) -> None:
         """Close, at once: what the peer has not taken yet is lost."""
@@ -161,6 +156,16 @@ class ByteStream(asyncio.Protocol):
         for waiting in (self._reader, self._writer):
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
+
+
+def is_readable(transport: asyncio.BaseTransport) -> bool:
+    """Whether the system has something of a connection's peer that the loop has not taken yet: bytes, or its end."""
+    descriptor = transport.get_extra_info("socket").fileno()
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _is_address(host: str) -> bool:
