@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from backbay_conformance import stalls
+
 pytest_plugins = ["pytester"]  # the suite of tests/conformance is tested by running it
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
@@ -32,6 +34,13 @@ _VENDORS = ("OPENAI_", "LLAMA", "AWS_", "AZURE_", "GOOGLE_", "OLLAMA_", "BACKBAY
 
 _KEPT = {"BACKBAY_KEYS": "keys", "BACKBAY_OAUTH_CLIENTS": "oauth-clients.toml", "BACKBAY_CATALOGUE": "catalogue.sqlite"}
 """Variables that say where something is kept between runs, and a name for a place where nothing is."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Let all tests be asked again that failed while the machine stood still, as laws are in every repository."""
+    if type(item) is pytest.Function:
+        stalls.ask_again(item)
 
 
 @pytest.fixture(autouse=True)

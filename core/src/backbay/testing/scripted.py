@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -20,6 +21,9 @@ class Pause:
 
     seconds: float
 
+
+_TURNS_TO_ACCEPT = 10
+# Of a loop, from the system's word that somebody connected to the task that serves it; asyncio takes four.
 
 Step = bytes | Pause
 """Bytes of the body, written by themselves; or a pause."""
@@ -139,6 +143,13 @@ class ScriptedServer:
 
     async def _stop(self) -> None:
         assert self._server is not None
+        # What was accepted a moment ago has no task yet, and would be forgotten with its socket open if the server
+        # closed now: nothing more is accepted, and the loop takes some turns.
+        with contextlib.suppress(NotImplementedError):  # by the loop that Windows has
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener.fileno())
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         self._server.close()
         for task in self._tasks:
             task.cancel()

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from . import provisional
+from . import provisional, stalls
 
 _OPTION = "--backbay-report"
 
@@ -116,9 +116,21 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return (provisional.VERDICT, "p", provisional.VERDICT.upper()) if provisional.is_pardoned(report) else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Let laws be asked again that failed while the machine stood still."""
+    if "backbay_conformance.laws.base" not in sys.modules or type(item) is not pytest.Function:
+        return
+    from .collecting import laws_class
+
+    if laws_class(item) is not None:
+        stalls.ask_again(item)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Warn of provisional laws that are broken."""
+    """Warn of provisional laws that are broken, and name those that were asked again."""
     provisional.write_summary(terminalreporter)
+    stalls.write_summary(terminalreporter)
 
 
 def _refuse_skip(report: pytest.TestReport, law: str, *, expected: bool) -> None:
