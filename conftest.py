@@ -37,6 +37,12 @@ _KEPT = {"BACKBAY_KEYS": "keys", "BACKBAY_OAUTH_CLIENTS": "oauth-clients.toml", 
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Watch from before the first test, so that the watch is no thread that a test began."""
+    stalls.WATCH.start()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Let all tests be asked again that failed while the machine stood still, as laws are in every repository."""
     if type(item) is pytest.Function:

@@ -117,6 +117,13 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:  # noqa: ARG001 (the hook's)
+    """Watch from before the first law, so that the watch is no thread that a law began."""
+    if "backbay_conformance.laws.base" in sys.modules:
+        stalls.WATCH.start()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Let laws be asked again that failed while the machine stood still."""
     if "backbay_conformance.laws.base" not in sys.modules or type(item) is not pytest.Function:

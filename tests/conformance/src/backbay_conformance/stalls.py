@@ -33,11 +33,15 @@ class Watch:
         self._worst = 0.0
         self._thread: threading.Thread | None = None
 
-    def begin(self) -> None:
-        """Forget what was, and watch."""
+    def start(self) -> None:
+        """Watch from now on; before a test looks which threads there are."""
         if self._thread is None or not self._thread.is_alive():  # a forked child has no threads of its parent's
             self._thread = threading.Thread(target=self._look, name="backbay-stalls", daemon=True)
             self._thread.start()
+
+    def begin(self) -> None:
+        """Forget what was, and watch."""
+        self.start()
         self._worst = 0.0
 
     @property
