@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .subject import Engine as Engine
     from .suite import BackendConformance as BackendConformance
     from .vendor import Asked as Asked
+    from .vendor import RawAsked as RawAsked
     from .vendor import Turn as Turn
     from .vendor import Vendor as Vendor
 
@@ -30,7 +31,7 @@ _HOME = {
     "scenarios": "Answer Call Scenario",
     "subject": "Engine",
     "suite": "BackendConformance",
-    "vendor": "Asked Turn Vendor",
+    "vendor": "Asked RawAsked Turn Vendor",
 }
 _MODULE_OF = {name: module for module, listed in _HOME.items() for name in listed.split()}
 

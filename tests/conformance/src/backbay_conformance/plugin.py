@@ -117,7 +117,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:  # noqa: ARG001 (the hook's)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Watch from before the first law, so that the watch is no thread that a law began."""
     if "backbay_conformance.laws.base" in sys.modules:
         stalls.WATCH.start()

@@ -11,6 +11,7 @@ from backbay import Finish
 from backbay.testing import Received, Reply, Step
 
 from .fuzzing.framing import TEXT, Framing
+from .problems import EmulatorError
 from .scenarios import Answer
 
 MODEL = "conformance-1"
@@ -52,6 +53,27 @@ class Asked:
     turns: tuple[Turn, ...]
     tools: tuple[str, ...] = ()
     tool_choice: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    schema: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RawAsked:
+    """A request to continue a text, as it stood on the wire. ``None`` means that the field was not sent.
+
+    Attributes:
+        prompt: The text, as the vendor gets it.
+        schema: The JSON Schema that the answer is to fit.
+        body: The whole body.
+    """
+
+    model: str | None
+    prompt: str | None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -141,6 +163,20 @@ class Vendor(ABC):
     @abstractmethod
     def read(self, request: Received) -> Asked:
         """Return what a request asked; raise ``ValueError`` if it is none of this wire's."""
+
+    def raw(self, answer: Answer) -> bytes:
+        """Return the answer as the body of what follows a raw text. Wanted where the spec declares ``complete_raw``."""
+        raise self._no_raw()
+
+    def read_raw(self, request: Received) -> RawAsked:
+        """Return what a request to continue a text asked; raise ``ValueError`` if it is none of this wire's."""
+        raise self._no_raw()
+
+    def _no_raw(self) -> EmulatorError:
+        return EmulatorError(
+            f"The spec declares complete_raw, and the emulator {type(self).__qualname__} of the wire {self.wire!r} "
+            "emulates none. Write the methods raw and read_raw in a subclass of Vendor."
+        )
 
     @property
     def stream_type(self) -> str:

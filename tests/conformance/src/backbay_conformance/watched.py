@@ -14,7 +14,7 @@ from backbay.testing import Received
 
 from .problems import EmulatorError, SetUpError
 from .scenarios import PLAIN
-from .vendor import Asked, Vendor
+from .vendor import Asked, RawAsked, Vendor
 
 LIMIT = 5.0
 """Seconds that one call of an emulator may take. Most take microseconds."""
@@ -24,7 +24,8 @@ MAX_EVENTS = 10_000
 
 _V = TypeVar("_V", bound=Vendor)
 _WATCH = "backbay_watch"
-_GIVES_BYTES = ("whole", "error", "error_event", "models", "embeddings")
+_GIVES_BYTES = ("whole", "error", "error_event", "models", "embeddings", "raw")
+_GIVES: dict[str, type] = {"read": Asked, "read_raw": RawAsked}
 _hung: dict[tuple[type[Vendor], str], str] = {}
 
 
@@ -112,8 +113,8 @@ class _Watch:
         elif name in _GIVES_BYTES:
             said = None if isinstance(given, bytes) else f"a {type(given).__name__}; give bytes"
         else:
-            right = name != "read" or isinstance(given, Asked)
-            said = None if right else f"a {type(given).__name__}; give backbay_conformance.Asked(...)"
+            wanted = _GIVES.get(name, object)
+            said = None if isinstance(given, wanted) else f"a {type(given).__name__}; give {_called(wanted)}(...)"
         if said is not None:
             raise EmulatorError(f"{self.name(name)} gave {said}.")
         return given
@@ -191,6 +192,10 @@ def _methods(kind: type[Vendor]) -> list[str]:
     wanted: frozenset[str] = getattr(Vendor, "__abstractmethods__", frozenset())
     public = [name for name, value in vars(Vendor).items() if inspect.isfunction(value) and not name.startswith("_")]
     return [name for name in public if name in wanted or getattr(kind, name) is not getattr(Vendor, name)]
+
+
+def _called(kind: type) -> str:
+    return f"backbay_conformance.{kind.__name__}"
 
 
 def _words(failure: BaseException) -> str:

@@ -14,6 +14,7 @@ from backbay.testing import Received, sse
 
 from ..scenarios import Answer, Call
 from ..vendor import ANSWER_ID, MODEL, Asked, Dialect, Turn, Vendor
+from .completions import CompletionsVendor
 
 WORDS = {
     Finish.STOP: "stop",
@@ -36,7 +37,7 @@ Mistral and Cerebras beside it; Databricks and Perplexity with each chunk, as it
 reason, and of its cache in fields of its own too. Some tell no details, some ``null``, some nothing."""
 
 
-class OpenAIChatVendor(Vendor):
+class OpenAIChatVendor(CompletionsVendor, Vendor):
     """Answers as OpenAI does: usage in a chunk of its own, ``content: null`` beside calls, ``[DONE]`` at the end."""
 
     wire = "openai_chat"

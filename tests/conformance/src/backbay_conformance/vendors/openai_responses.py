@@ -15,6 +15,7 @@ from backbay.testing import Received, sse
 
 from ..scenarios import Answer, Call
 from ..vendor import ANSWER_ID, COUNTS, MODEL, Asked, Dialect, Turn, Vendor
+from .completions import CompletionsVendor
 
 REASONS = {Finish.LENGTH: "max_output_tokens", Finish.CONTENT_FILTER: "content_filter"}
 """Why an answer is incomplete; every other is complete, whatever else it is."""
@@ -31,7 +32,7 @@ of the output, mistral.rs without any. OpenAI documents that it may be ``null``.
 _TELLS = {dialect.name: dialect.tells for dialect in DIALECTS}
 
 
-class OpenAIResponsesVendor(Vendor):
+class OpenAIResponsesVendor(CompletionsVendor, Vendor):
     """Answers as OpenAI does: items begin, grow and end, and the last event has all of them once more."""
 
     wire = "openai_responses"
