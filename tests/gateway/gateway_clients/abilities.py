@@ -59,7 +59,6 @@ _ELSEWHERE: Mapping[tuple[str, str], str] = {
 """What has no sense at a backend, whoever the client is; it is not tried."""
 
 _NO_COUNT = "the backend does not count tokens on the wire that it is configured for, and the gateway does not guess"
-_NO_ADDRESS = "the gateway has no /v1/responses/input_tokens"
 _NO_VECTORS = "this vendor does not embed"
 _NO_SCHEMA = "llama.cpp takes no notice of the field that this wire has for a schema, and its bytes are relayed"
 _NO_INDEX = "llama.cpp's events on this wire lack output_index, and its bytes are relayed"
@@ -70,8 +69,11 @@ _EMBEDDING = ("openai (Python), chat", "openai (JavaScript), chat", "langchain-o
 _BY_WORDS = "litellm, inside aider, looks for OpenAI's words in the error, and says BadRequestError without them"
 CANNOT: Mapping[tuple[str, str, str], str] = {
     **{("aider", "wrong_key", place): _BY_WORDS for place in PLACES},
-    **{(client, "count_tokens", place): _NO_ADDRESS for client in _RESPONSES for place in PLACES},
-    **{(client, "count_tokens", place): _NO_COUNT for client in _COUNTING for place in (LOCAL, LLAMA, "replayed chat")},
+    **{
+        (client, "count_tokens", place): _NO_COUNT
+        for client in (*_COUNTING, *_RESPONSES)
+        for place in (LOCAL, LLAMA, "replayed chat")
+    },
     **{(client, "embeddings", "replayed messages"): _NO_VECTORS for client in _EMBEDDING},
     **{(client, "parse", LLAMA): _NO_SCHEMA for client in (*_RESPONSES, *_COUNTING, "pydantic-ai, Anthropic")},
     **{(client, "stream", LLAMA): _NO_INDEX for client in _RESPONSES},

@@ -99,6 +99,20 @@ def test_tokens_are_counted_by_a_backend_that_counts(one, clients) -> None:
     assert vendor.requests[0].path == "/v1/messages/count_tokens"
 
 
+def test_clients_of_responses_count_tokens_too_and_an_unknown_field_is_refused(one, clients) -> None:
+    running, vendor = one(Reply.json({"input_tokens": 9, "object": "response.input_tokens"}), wire="openai_responses")
+    client = clients(running)
+    tools = [{"type": "function", "name": "add", "parameters": {"type": "object", "properties": {}}, "strict": True}]
+    counted = client.responses.input_tokens.count(model="acme:m", input="Hi", instructions="Be brief.", tools=tools)
+    assert (counted.input_tokens, counted.object) == (9, "response.input_tokens")
+    assert vendor.requests[0].path == "/v1/responses/input_tokens"
+    assert "Be brief." in vendor.requests[0].body.decode()
+    for field in ({"previous_response_id": "resp_1"}, {"temperature": 0.5}):
+        with pytest.raises(openai.BadRequestError, match=next(iter(field))):
+            client.responses.input_tokens.count(model="acme:m", input="Hi", extra_body=field)
+    assert len(vendor.requests) == 1
+
+
 def test_a_backend_that_breaks_off_is_told_in_band_without_the_end(one, chunks, message_question) -> None:
     running, _ = one(Reply.events(chunks[0], done=False), wire="openai_chat")
     headers = {"anthropic-version": "2023-06-01"}

@@ -54,6 +54,7 @@ class Endpoint:
 ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": Endpoint("chat_completions", "openai_chat"),
     "/v1/responses": Endpoint("responses", "openai_responses"),
+    "/v1/responses/input_tokens": Endpoint("input_tokens", "openai_responses", "count"),
     "/v1/completions": Endpoint("completions", "completions"),
     "/v1/embeddings": Endpoint("embeddings", "embeddings", "embed"),
     "/v1/messages": Endpoint("messages", "anthropic_messages"),

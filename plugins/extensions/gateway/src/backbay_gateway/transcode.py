@@ -101,9 +101,11 @@ async def count(exchange: Exchange, target: Target, body: dict[str, object], ver
     """Count the tokens of a prompt. Errors as ``transcode`` raises."""
     from .dialects import count_tokens
 
-    ask = count_tokens.read(body, version=version)
+    responses = exchange.endpoint is not None and exchange.endpoint.module == "openai_responses"
+    ask = count_tokens.read_responses(body) if responses else count_tokens.read(body, version=version)
     options: dict[str, Any] = {**ask.options, "model": target.model}
     found = await target.upstream.backend.count_tokens(ask.messages, **options)
     exchange.attempts += 1
     exchange.usage = Usage(0, 0)
-    await exchange.whole(to_json(count_tokens.write(found)))
+    written = count_tokens.write_responses(found) if responses else count_tokens.write(found)
+    await exchange.whole(to_json(written))

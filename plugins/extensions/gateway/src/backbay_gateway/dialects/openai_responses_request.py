@@ -28,6 +28,10 @@ _KNOWN = frozenset(
     "prompt_cache_options prompt_cache_retention service_tier top_logprobs".split()
 )
 _FIELDS = _KNOWN | _UNCARRIED | frozenset(_STATE)
+_COUNTED = frozenset(
+    "model input instructions tools tool_choice parallel_tool_calls text reasoning truncation personality".split()
+) | frozenset(_STATE)
+# Of a request that only counts. Source: the types of OpenAI's own client, version 3.52.
 
 _TOOL = {"type", "name", "description", "parameters", "strict", "defer_loading", "async"}
 _TOOL_UNCARRIED = ("allowed_callers", "output_schema")
@@ -59,6 +63,23 @@ def fields_of(body: object) -> Fields:
         refuse_uncarried(fields, ("background",))
     refuse_uncarried(fields, sorted(_UNCARRIED - {"background"}))
     _check_left_out(fields)
+    return fields
+
+
+def counted_fields(body: object) -> Fields:
+    """Return a body of ``/responses/input_tokens``, of which no field is unknown, and none asks for what is kept.
+
+    Raises:
+        InvalidRequestError: A field is unknown.
+        UnsupportedError: One cannot be carried.
+    """
+    fields = Fields(body, "", _COUNTED)
+    for name in _STATE:
+        if name in fields:
+            raise uncarried(name, "No answer is kept here", "Send the whole conversation as input.")
+    refuse_uncarried(fields, ("personality",))
+    if fields.choice("truncation", ("auto", "disabled")) == "auto":
+        raise uncarried("truncation", "Conversations are never cut here", "Say 'disabled', or leave it out.")
     return fields
 
 
