@@ -20,6 +20,7 @@ import pytest
 
 import backbay
 from backbay.testing import Reply, ScriptedServer
+from backbay_gateway import health
 from backbay_gateway.config import GatewayConfig
 from backbay_gateway.server import GatewayServer, Setup
 
@@ -186,8 +187,12 @@ def gateway(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Calla
 
 
 @pytest.fixture
-def one(gateway: Callable[..., Running], vendor: Callable[..., ScriptedServer]) -> Callable[..., Any]:
+def one(
+    gateway: Callable[..., Running], vendor: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     """Start a gateway before one scripted vendor: ``one(script, **upstream)`` gives both."""
+    # A check of health would be among the requests that the vendor saw, perhaps as the first.
+    monkeypatch.setattr(health, "FIRST_CHECK", (600.0, 600.0))
 
     def start(script: Any, *, tables: dict[str, Any] | None = None, **upstream: Any) -> tuple[Running, ScriptedServer]:
         server = vendor(script)

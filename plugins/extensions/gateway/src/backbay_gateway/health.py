@@ -15,6 +15,9 @@ from .upstreams import Upstream
 FIRST_PAUSE = 1.0
 """Seconds before an upstream that failed is asked again; doubled each time, up to ``health_interval``."""
 
+FIRST_CHECK = (0.1, 1.0)
+"""Seconds between which the first check of an upstream falls, after the start."""
+
 _TICK = 0.5
 
 
@@ -63,7 +66,7 @@ class HealthChecks:
     def _is_due(self, upstream: Upstream, interval: float, now: float) -> bool:
         if upstream not in self._next:
             # Not all at once at the start, and not before the first requests.
-            self._next[upstream] = (now + random.uniform(0.1, 1.0), FIRST_PAUSE)  # noqa: S311 (no secret)
+            self._next[upstream] = (now + random.uniform(*FIRST_CHECK), FIRST_PAUSE)  # noqa: S311 (no secret)
             return False
         due, _ = self._next[upstream]
         failing = upstream.reachable is False or upstream.breaker.state != "closed"
