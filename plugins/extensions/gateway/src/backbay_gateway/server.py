@@ -44,6 +44,7 @@ class Setup:
         seal: The secret of envelopes; ``None`` for one of this process alone.
         shared: Folder for the figures of several workers; ``None`` if there is one.
         ready: Called when requests are accepted, with the first key if one was just made, and the key store's name.
+        speaks: Whether this worker makes the first key and tells of it, among several.
     """
 
     config: GatewayConfig
@@ -53,6 +54,7 @@ class Setup:
     seal: bytes | None = None
     shared: Path | None = None
     ready: Callable[[NewKey | None, str], None] | None = None
+    speaks: bool = True
 
 
 class GatewayServer(uvicorn.Server):
@@ -102,7 +104,7 @@ class GatewayServer(uvicorn.Server):
         keys = Keys.open(setup.config.keys.database)
         try:
             self.gateway = gateway = Gateway(build(setup.config), keys, log)
-            first = await keys.first_key()
+            first = await keys.first_key() if setup.speaks else None
         except BaseException:
             await keys.aclose()
             raise

@@ -78,9 +78,10 @@ def serve(load: Callable[[], GatewayConfig], path: Path | None = None) -> int:
 
     def setup(place: int) -> Setup:
         def ready(first: NewKey | None, store: str) -> None:
-            announce(config, port, first, store, alone=place == 0)
+            if place == 0:
+                announce(config, port, first, store)
 
-        return Setup(config, load, path, source, seal, shared, ready)
+        return Setup(config, load, path, source, seal, shared, ready, speaks=place == 0)
 
     try:
         if not many:
@@ -99,7 +100,7 @@ def serve(load: Callable[[], GatewayConfig], path: Path | None = None) -> int:
             shutil.rmtree(shared, ignore_errors=True)
 
 
-def announce(config: GatewayConfig, port: int, first: NewKey | None, store: str, *, alone: bool) -> None:
+def announce(config: GatewayConfig, port: int, first: NewKey | None, store: str) -> None:
     """Tell whoever started the gateway where it is, and how a client uses it. It goes to standard output.
 
     Args:
@@ -107,24 +108,21 @@ def announce(config: GatewayConfig, port: int, first: NewKey | None, store: str,
         port: Where.
         first: The key that was just made, to be shown this once; ``None`` if there were keys.
         store: Name of the key store.
-        alone: Whether this worker speaks for all.
     """
     lines: list[str] = list(first_key_notice(first)) if first is not None else []
-    if alone:
-        url = url_of(config.server, port)
-        key = first.text if first is not None else "YOUR_KEY"
-        shown = ", ".join(each.label for each in config.upstreams[:12])
-        more = len(config.upstreams) - 12
-        shown += f" and {more} more" if more > 0 else ""
-        lines += (
-            f"The gateway listens on {url} and offers {shown}. Keys are in {store}.",
-            "A client of OpenAI's uses it like this:",
-            f'  OpenAI(base_url="{url}/v1", api_key="{key}").chat.completions.create({_example(config)})',
-            f"Status: {url}/status" + (f"#key={first.text}" if first is not None else ""),
-        )
-    if lines:
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
+    url = url_of(config.server, port)
+    key = first.text if first is not None else "YOUR_KEY"
+    shown = ", ".join(each.label for each in config.upstreams[:12])
+    more = len(config.upstreams) - 12
+    shown += f" and {more} more" if more > 0 else ""
+    lines += (
+        f"The gateway listens on {url} and offers {shown}. Keys are in {store}.",
+        "A client of OpenAI's uses it like this:",
+        f'  OpenAI(base_url="{url}/v1", api_key="{key}").chat.completions.create({_example(config)})',
+        f"Status: {url}/status" + (f"#key={first.text}" if first is not None else ""),
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
 
 
 def _example(config: GatewayConfig) -> str:
