@@ -7,7 +7,7 @@ limits, retries and hooks cannot be forgotten.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, final
@@ -20,6 +20,7 @@ from .errors import BackbayError, ConfigurationError
 from .events import Event
 from .facets import Facets
 from .messages import MessagesInput
+from .rawtext import NO_PLACE, check_raw_call, check_raw_request, for_need
 from .request import Options, Request, build_request, check_names
 from .response import Response
 from .settings import Settings
@@ -58,6 +59,10 @@ class Backend(Facets):
     def _stream(self, request: Request) -> AsyncIterator[Event]:
         """Yield the events of the answer (write it as an async generator). When closed, stop the work at once."""
 
+    async def _complete_raw(self, request: Request) -> Response:
+        """Continue a text, which ``backbay.rawtext.raw_prompt(request)`` gives, as it is: no template, no roles."""
+        raise NotImplementedError(f"{self.spec.name} declares complete_raw and does not implement it")
+
     async def _aclose(self) -> None:
         """Let go of what the backend holds on the running loop."""
 
@@ -69,6 +74,10 @@ class Backend(Facets):
 
     async def _whole(self, call: Call) -> Response:
         raise NotImplementedError
+
+    async def _continued(self, call: Call) -> Response:
+        assert call.request is not None
+        return await self._complete_raw(call.request)
 
     _has_whole = False
 
@@ -111,10 +120,30 @@ class Backend(Facets):
         """
         if not self._has_whole:
             return await self.stream(messages, **options).collect()
-        call = self._prepare(messages, options, Capability.GENERATE)
+        return await self._answered(self._prepare(messages, options, Capability.GENERATE), self._whole)
+
+    @final
+    async def complete_raw(self, prompt: str, **options: Unpack[Options]) -> Response:
+        """Return what follows a text: the model continues it as it is, without a chat template and a conversation.
+
+        Args:
+            prompt: The text, sent byte for byte; it may be empty where the vendor takes that. One a call.
+            options: As in ``Options``, but for those of a conversation: ``tools``, ``tool_choice``,
+                ``parallel_tool_calls``, ``system``, ``reasoning``.
+
+        Raises:
+            ClosedError: The backend is closed.
+            UnsupportedError: The backend continues no text, or not with such an option; no I/O has happened.
+            InvalidRequestError: The prompt is no string, or an option is one of a conversation; no I/O has happened.
+            BackbayError: As ``complete`` raises.
+        """
+        return await self._answered(self._prepare(prompt, options, Capability.COMPLETE_RAW), self._continued)
+
+    async def _answered(self, call: Call, once: Callable[[Call], Awaitable[Response]]) -> Response:
+        """Return the answer that ``once`` gives, within the call's limits and retries; let hooks see how it ends."""
         listener = self._listener(call)
         try:
-            answer = await call.attempt(lambda: self._whole(call), self.settings.retry)
+            answer = await call.attempt(lambda: once(call), self.settings.retry)
         except BackbayError as error:
             if listener.on_error is not None:
                 listener.on_error(error)
@@ -163,18 +192,23 @@ class Backend(Facets):
         self._check_open()
         try:
             merged = {**self._defaults, **{name: value for name, value in options.items() if value is not None}}
+            raw = need is Capability.COMPLETE_RAW
+            if raw:
+                check_raw_call(messages, merged)
             if self.spec.defaults:
-                merged = {**self._spec_defaults(merged.get("model") or self.model), **merged}
+                merged = {**self._spec_defaults(merged.get("model") or self.model, raw=raw), **merged}
             request = build_request(messages, merged, limits=self.settings.limits, model=self.model)
             request = hooks.before_request(self, request)
             check_messages(request.messages)
+            if raw:
+                check_raw_request(request)
             capabilities = self.capabilities(request.model)
             capabilities.require(need, backend=self.id, model=request.model)
             if request.model is None:
                 raise ConfigurationError(
                     "There is no model to ask.", hint=f"Connect to {self.spec.name}:MODEL, or give model= to the call."
                 )
-            request, dropped = apply_capabilities(request, capabilities, backend=self.id)
+            request, dropped = apply_capabilities(request, for_need(capabilities, need), backend=self.id)
         except BackbayError as error:
             error.backend = error.backend or self.id
             error.model = error.model or self.model
@@ -182,10 +216,11 @@ class Backend(Facets):
             raise
         return Call(self.id, request.model, request.limits, request=request, dropped=dropped, closed=self._closed)
 
-    def _spec_defaults(self, model: str | None) -> Mapping[str, Any]:
-        """Return the spec's own defaults, without those that the model, or the caller, says it lacks."""
+    def _spec_defaults(self, model: str | None, *, raw: bool) -> Mapping[str, Any]:
+        """Return the spec's own defaults, without those that the model, the caller, or a raw text says it lacks."""
         known = self.capabilities(model)
         lacked = [option for option, capability in OPTION_NEEDS.items() if not known.allows(capability)]
+        lacked += NO_PLACE if raw else ()
         return {name: value for name, value in self.spec.defaults.items() if name not in lacked}
 
     def _listener(self, call: Call) -> Listener:

@@ -22,6 +22,7 @@ from .events import Event
 from .jobs import Job
 from .limits import Limits, LimitsInput, as_limits
 from .messages import MessagesInput
+from .rawtext import check_raw_call, raw_prompt
 from .relay import Relay, Source
 from .request import Request, build_request
 from .response import Health, Response
@@ -121,8 +122,17 @@ class Composite(Backend):
         def ask(member: Backend, limits: Limits) -> Awaitable[Response]:
             return member.complete(given.messages, **{**given.options, "limits": limits})
 
-        answer = await self._served(given, ask)
-        return replace(answer, served_by=call.served_by)
+        return replace(await self._served(given, ask), served_by=call.served_by)
+
+    async def _continued(self, call: Call) -> Response:
+        given = composite_call(call)
+        assert call.request is not None
+        prompt = raw_prompt(call.request)
+
+        def ask(member: Backend, limits: Limits) -> Awaitable[Response]:
+            return member.complete_raw(prompt, **{**given.options, "limits": limits})
+
+        return replace(await self._served(given, ask), served_by=call.served_by)
 
     async def _count(self, call: Call) -> int:
         given = composite_call(call)
@@ -163,6 +173,8 @@ class Composite(Backend):
         self._check_open()
         try:
             given = {**self._defaults, **{name: value for name, value in options.items() if value is not None}}
+            if need is Capability.COMPLETE_RAW:
+                check_raw_call(messages, given)
             request = build_request(messages, given, limits=self.settings.limits, model=None)
             check_messages(request.messages)
             call = CompositeCall(self.id, request.model, request.limits, request=request)

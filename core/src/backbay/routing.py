@@ -15,6 +15,7 @@ from .composite_calls import Ask, CompositeCall, T, composite_call
 from .errors import ConfigurationError, InvalidRequestError, UnsupportedError
 from .jobs import Job
 from .limits import Limits, LimitsInput
+from .rawtext import for_need
 from .request import Request
 from .response import Embeddings, Health, ModelInfo, Ranking
 
@@ -177,7 +178,8 @@ class Route(Composite):
 def _can(member: Backend, request: Request, need: Capability) -> bool:
     known = member.capabilities(request.model)
     try:
-        apply_capabilities(request.model_copy(update={"on_unsupported": "error"}), known, backend=member.id)
+        strict = request.model_copy(update={"on_unsupported": "error"})
+        apply_capabilities(strict, for_need(known, need), backend=member.id)
     except UnsupportedError:
         return False
     return known.allows(need)

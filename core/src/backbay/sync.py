@@ -62,6 +62,10 @@ class SyncBackend:
         """As ``Backend.complete``."""
         return run(self.backend.complete(messages, **options))
 
+    def complete_raw(self, prompt: str, **options: Unpack[Options]) -> Response:
+        """As ``Backend.complete_raw``."""
+        return run(self.backend.complete_raw(prompt, **options))
+
     def stream(self, messages: MessagesInput, **options: Unpack[Options]) -> SyncStream:
         """As ``Backend.stream``."""
         return SyncStream(self.backend.stream(messages, **options))

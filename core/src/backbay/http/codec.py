@@ -184,6 +184,17 @@ class Codec(ABC):
         """
         raise self._lacks("rerank call")
 
+    def encode_raw(self, request: Request) -> HTTPRequest:
+        """Return the HTTP request that continues a text as it is; ``backbay.rawtext.raw_prompt(request)`` gives it.
+
+        Raises as ``encode`` does.
+        """
+        raise self._lacks("way to continue a text as it is")
+
+    def decode_raw(self, body: bytes) -> Decoded:
+        """Return what follows the text, in the answer to that. Raises as ``decode`` does."""
+        raise self._lacks("way to continue a text as it is")
+
     def encode_count(self, request: Request) -> HTTPRequest:
         """Return the HTTP request that counts the tokens of ``request``'s prompt. Raises as ``encode`` does."""
         raise self._lacks("token counting")

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TypeVar
 
 from ..attempt import Call
-from ..errors import BackbayError, ConfigurationError, DecodeError
+from ..errors import BackbayError
 from ..events import Ended, Event
 from ..folding import fold
 from ..limits import NO_LIMITS
 from ..request import Request
-from ..response import Embeddings, Health, ModelInfo, Ranking, Response
+from ..response import Health, Response
 from ..secrets import Secret
 from ..settings import Settings
 from ..spec import BackendSpec
 from . import setup, urls
 from .codec import MAX_BODY, Authorizer, HTTPRequest
+from .facets import Faceted
 from .intake import MAX_ERROR_BODY, close, drain, read, read_some
 from .redaction import Hidden
-from .relaying import Relaying
 from .sealing import seal, uncover
 from .statuses import response_error
 from .transport import Transport, TransportResponse
-
-MAX_PAGES = 100
-"""Pages of a model list that are read; a longer one is an error, since a vendor may lead in a circle."""
 
 ANSWERED = (200, 204)
 
@@ -46,7 +43,7 @@ def _secrets(key: Secret | None, authorizer: Authorizer | None) -> list[str]:
     return found if authorizer is None else [*found, *authorizer.secrets()]
 
 
-class HTTPBackend(Relaying):
+class HTTPBackend(Faceted):
     """A vendor that speaks HTTP on some wire. A vendor on a wire that core knows needs no subclass."""
 
     def __init__(self, spec: BackendSpec, model: str | None = None, settings: Settings | None = None) -> None:
@@ -121,40 +118,6 @@ class HTTPBackend(Relaying):
         request = self._codec.encode(call.request, stream=False)
         decoded = await self._asked(request, call, self._codec.decode)
         return fold(decoded.events, raw=decoded.raw)
-
-    async def _models(self, call: Call) -> Sequence[ModelInfo]:
-        found: list[ModelInfo] = []
-        path = self.spec.models_path or ""
-        for _ in range(MAX_PAGES):
-            listed, query = await self._asked(
-                HTTPRequest("GET", path),
-                call,
-                lambda body: (self._codec.decode_models(body), self._codec.next_page(body)),
-            )
-            found += listed
-            if query is None:
-                return found
-            first = self.spec.models_path or ""
-            path = f"{first}{'&' if '?' in first else '?'}{query}"
-        raise DecodeError(f"The model list has more than {MAX_PAGES} pages.", retryable=False)
-
-    async def _ranking(
-        self, call: Call, query: str, documents: Sequence[str], top_n: int | None, extra: Mapping[str, object]
-    ) -> Ranking:
-        if call.model is None:
-            raise ConfigurationError("There is no model to ask for a ranking; give model=.", backend=self.id)
-        request = self._codec.encode_rerank(call.model, query, documents, top_n, extra)
-        return await self._asked(request, call, lambda body: self._codec.decode_rerank(body, len(documents)))
-
-    async def _count(self, call: Call) -> int:
-        assert call.request is not None
-        return await self._asked(self._codec.encode_count(call.request), call, self._codec.decode_count)
-
-    async def _vectors(self, call: Call, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
-        if call.model is None:
-            raise ConfigurationError("There is no model to ask for embeddings; give model=.", backend=self.id)
-        request = self._codec.encode_embeddings(call.model, inputs, extra)
-        return await self._asked(request, call, lambda body: self._codec.decode_embeddings(body, len(inputs)))
 
     async def _probe(self) -> Health:
         start = time.perf_counter()

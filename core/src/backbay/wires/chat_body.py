@@ -53,7 +53,7 @@ def body_of(
     if request.stop:
         body["stop"] = list(request.stop)
     if request.response_format is not None:
-        body["response_format"] = _format(request.response_format, make_strict=bool(quirks.get("strict_schema")))
+        body["response_format"] = format_of(request.response_format, make_strict=bool(quirks.get("strict_schema")))
     return {**body, **reasoning, **request.extra}
 
 
@@ -139,7 +139,8 @@ def _choice(request: Request, quirks: Quirks) -> str | dict[str, Any]:
     return {"type": "function", "function": {"name": choice}}
 
 
-def _format(form: ResponseFormat, *, make_strict: bool) -> dict[str, Any]:
+def format_of(form: ResponseFormat, *, make_strict: bool) -> dict[str, Any]:
+    """Return the field ``response_format``; ``make_strict`` makes a schema fit OpenAI's strict mode."""
     if form.schema_ is None:
         return {"type": "json_object"}
     schema: dict[str, Any] = {"name": form.name, "schema": form.schema_}

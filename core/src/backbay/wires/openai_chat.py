@@ -6,12 +6,16 @@ Quirks, for ``BackendSpec.quirks``. Each is recorded at the vendors named, or el
     cache_marks: The field that cache marks become: ``"cache_control"`` (OpenRouter), ``"prompt_cache_breakpoint"``
         (OpenAI), or ``None`` (default), which refuses them.
     chat_path: Path of the call, relative to the base URL; default ``"chat/completions"``. Writer has ``"chat"``.
+    completions_path: Path of the call that continues a text as it is, relative to the base URL; default
+        ``"completions"``.
     embeddings_format: What ``encoding_format`` asks for: ``"float"`` (default), ``"base64"`` (Voyage takes no other),
         ``"base64_int8"`` (Perplexity: signed bytes, given as whole floats), or ``None`` to leave it out.
     file_urls: Whether a file may be a URL (OpenRouter); default false.
     max_tokens_field: ``"max_tokens"`` (default) or ``"max_completion_tokens"``.
     named_choice: ``"function"`` (default) names a forced tool. ``"only"`` offers that tool alone, and forces any: for a
         server that takes the name for that (llama.cpp).
+    raw_schema: How a JSON Schema is asked for where a text is continued as it is: ``"response_format"`` as in chat
+        (vLLM, SGLang), ``"json_schema"`` with the schema itself (llama.cpp), or ``None`` (default), which refuses it.
     reasoning: How thinking is asked for. ``"effort"`` (default): ``reasoning_effort``. ``"object"``: ``reasoning`` with
         an effort or a budget (OpenRouter, Snowflake). ``"thinking"``: ``thinking`` with a type, and an effort beside it
         (DeepSeek, Z.ai). ``"enable_thinking"``: a switch and a budget (Alibaba).
@@ -41,7 +45,7 @@ from ..jsonbytes import JSONBody
 from ..request import Request
 from ..response import Embeddings, ModelInfo, Ranking
 from ..spec import BackendSpec
-from . import lists
+from . import completions, lists
 from .chat_body import OWNED, body_of
 from .chat_chunks import ChunkReader
 from .quirks import Quirks, checked
@@ -55,10 +59,12 @@ __all__ = ["ChunkReader", "OpenAIChat", "body_of"]
 QUIRKS: Quirks = {
     "cache_marks": (None, "cache_control", "prompt_cache_breakpoint"),
     "chat_path": ("chat/completions", str),
+    "completions_path": ("completions", str),
     "embeddings_format": ("float", "base64", "base64_int8", None),
     "file_urls": (False, True),
     "max_tokens_field": ("max_tokens", "max_completion_tokens"),
     "named_choice": ("function", "only"),
+    "raw_schema": (None, "response_format", "json_schema"),
     "reasoning": ("effort", "object", "thinking", "enable_thinking"),
     "required_choice": ("required", "any"),
     "seed_field": ("seed", "random_seed"),
@@ -123,6 +129,15 @@ class OpenAIChat(Codec):
     def decode_models(self, body: bytes) -> Sequence[ModelInfo]:
         """Return the models of a ``GET models`` body."""
         return lists.read_models(body, native=self._native)
+
+    def encode_raw(self, request: Request) -> HTTPRequest:
+        """Return the POST to ``completions``."""
+        body = completions.body_of(request, self._quirks)
+        return HTTPRequest("POST", str(self._quirks["completions_path"]), to_bytes(body))
+
+    def decode_raw(self, body: bytes) -> Decoded:
+        """Return the text of a completions body."""
+        return completions.decode(body)
 
     def encode_embeddings(self, model: str, inputs: Sequence[str], extra: Mapping[str, object]) -> HTTPRequest:
         """Return the POST for embeddings of ``inputs``."""

@@ -101,7 +101,7 @@ def test_health_says_what_is_wrong_and_never_raises():
 
 
 def test_what_is_not_there_is_declared_so():
-    for capability in (Capability.EXECUTE, Capability.COMPLETE_RAW, Capability.FILE_INPUT):
+    for capability in (Capability.EXECUTE, Capability.RERANK, Capability.FILE_INPUT):
         assert spec.capabilities[capability] is Support.UNSUPPORTED
     assert spec.capabilities_of("tiny")[Capability.IMAGE_INPUT] is Support.UNSUPPORTED
     assert set(spec.capabilities.listed) == set(Capability)

@@ -33,8 +33,8 @@ spec = BackendSpec(
         "count_tokens execute",
         # Models differ in how they are asked to think; the newest take no sampling parameters.
         versioned="reasoning temperature top_p",
-        unsupported="audio_input json_mode seed embeddings rerank",
-        not_implemented="complete_raw",
+        # Text completions are retired.
+        unsupported="audio_input json_mode seed embeddings rerank complete_raw",
     ),
     defaults={"max_tokens": MAX_TOKENS},
     # What is no Claude gets a budget.

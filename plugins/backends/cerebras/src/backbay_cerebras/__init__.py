@@ -19,9 +19,8 @@ spec = BackendSpec(
         # A few open models, which differ in what they take. One page says that parallel_tool_calls is refused, and the
         # API reference has it.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
-        "image_input reasoning",
+        "image_input reasoning complete_raw",
         unsupported="audio_input file_input hosted_tools cache_control embeddings rerank count_tokens",
-        not_implemented="complete_raw",
     ),
     config={
         "max_tokens_field": "'max_tokens' or 'max_completion_tokens'",
@@ -31,6 +30,7 @@ spec = BackendSpec(
     },
     sources={
         "address, answers, tools, thinking": "recorded traffic, read on 2026-11-21",
+        "raw text": "Cerebras's Python SDK (completions.create), by its page at tessl.io, read on 2026-11-21",
         "options": "inference-docs.cerebras.ai, Chat Completions, read on 2026-11-21",
         "what is refused": "pydantic-ai (providers/cerebras.py) and Bifrost's page on Cerebras, read on 2026-11-21",
         "variables": "LiteLLM 1.109.1 and pydantic-ai 2.68.0, read on 2026-11-21",

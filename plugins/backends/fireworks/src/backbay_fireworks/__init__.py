@@ -16,11 +16,10 @@ spec = BackendSpec(
     rerank_path="rerank",
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop usage "
-        "list_models health embeddings execute",
+        "list_models health embeddings execute complete_raw",
         # Open models of many makers. Tools and a format of the answer do not go together.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input reasoning seed rerank",
         unsupported="audio_input file_input hosted_tools cache_control count_tokens",
-        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning_content' (chat completions)",
@@ -47,6 +46,7 @@ spec = BackendSpec(
                 "seed": "unsupported",
                 "embeddings": "unsupported",
                 "rerank": "unsupported",
+                "complete_raw": "unsupported",
             },
             # The wire wants it with each call.
             "defaults": {"max_tokens": 8192},
@@ -54,6 +54,7 @@ spec = BackendSpec(
     },
     sources={
         "messages, key's header": "docs.fireworks.ai, Anthropic compatibility, read on 2026-11-21",
+        "raw text": "docs.fireworks.ai, Completions API, read on 2026-11-21",
         "responses, hosted tools": "Composio's page on Fireworks AI and LiteLLM 1.109.1, read on 2026-11-21",
         "address, options, rerank, variables": "LiteLLM 1.109.1, any-llm 1.40.2 and pydantic-ai 2.68.0, 2026-11-21",
         "answers": "nothing was recorded until 2026-11-21",

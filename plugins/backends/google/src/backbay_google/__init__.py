@@ -18,8 +18,7 @@ _GEMINI = Capabilities.of(
     versioned="reasoning",
     # Models make several calls at once, and cannot be told not to. Prompts are cached unasked; what is cached on
     # request is named by extra={"cachedContent": ...}, not by a mark.
-    unsupported="parallel_tool_calls cache_control rerank",
-    not_implemented="complete_raw",
+    unsupported="parallel_tool_calls cache_control rerank complete_raw",
 )
 
 _CHAT = {

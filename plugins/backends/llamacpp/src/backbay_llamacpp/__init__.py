@@ -24,12 +24,12 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools forced_tool_choice streamed_tool_calls structured_output "
-        "json_mode max_tokens stop seed temperature top_p usage list_models health execute",
+        "json_mode max_tokens stop seed temperature top_p usage list_models health execute "
+        "complete_raw",
         # What the model, or the server's start-up flags, decide.
         versioned="parallel_tool_calls image_input audio_input reasoning embeddings rerank",
         # Anthropic's wire counts; see per_wire.
         unsupported="file_input hosted_tools cache_control count_tokens",
-        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back; None to leave it out (chat completions)",
@@ -38,7 +38,12 @@ spec = BackendSpec(
     per_wire={
         "openai_chat": {
             # A forced tool is taken for any that is offered, on every wire.
-            "quirks": {"thinking_field": "reasoning_content", "tool_images": True, "named_choice": "only"}
+            "quirks": {
+                "thinking_field": "reasoning_content",
+                "tool_images": True,
+                "named_choice": "only",
+                "raw_schema": "json_schema",
+            },
         },
         "openai_responses": {
             # The server takes a format of the answer, and does not keep it; on the messages wire neither.
@@ -63,6 +68,7 @@ spec = BackendSpec(
                 "seed": "unsupported",
                 "embeddings": "unsupported",
                 "rerank": "unsupported",
+                "complete_raw": "unsupported",
                 "count_tokens": "full",
             },
             # The wire wants it with each call.
@@ -78,6 +84,7 @@ spec = BackendSpec(
     ),
     sources={
         "address, paths, identity": "the server that xllamacpp 2026.10.11549 starts, asked on 2026-11-21",
+        "raw text": "the engine of xllamacpp 2026.10.11549, asked on 2026-11-21, and the server's source (completions)",
         "answers, thinking, model list": "recorded traffic of the server, read on 2026-11-21",
         "variables": "the server's README (LLAMA_API_KEY), any-llm 1.40 and rig (the others), read on 2026-11-21",
     },

@@ -18,12 +18,11 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output temperature top_p max_tokens stop seed usage "
-        "list_models health execute",
+        "list_models health execute complete_raw",
         # What the model can.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input reasoning embeddings",
         # A format of the answer must be a JSON Schema.
         unsupported="json_mode audio_input file_input hosted_tools cache_control rerank count_tokens",
-        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning_content' (chat completions)",
@@ -48,6 +47,7 @@ spec = BackendSpec(
                 "structured_output": "unsupported",
                 "seed": "unsupported",
                 "embeddings": "unsupported",
+                "complete_raw": "unsupported",
             },
             # The wire wants it with each call.
             "defaults": {"max_tokens": 8192},
@@ -62,6 +62,8 @@ spec = BackendSpec(
         "address, answers, model list": "recorded traffic of LM Studio, June 2025, read on 2026-11-21",
         "wires, keys": "lmstudio.ai/docs/developer: REST API, OpenAI and Anthropic compatibility, Authentication, and "
         "the API changelog (responses since 0.3.29, messages since 0.4.1), read on 2026-11-21",
+        "raw text": "lmstudio.ai/docs/api/openai-api (POST /v1/completions), and deepwiki.com's page on LM Studio's "
+        "docs (no chat template), read on 2026-11-21; neither names a field for the form of an answer",
         "json_mode": "lmstudio-bug-tracker issue 173 (the server's own error), read on 2026-11-21",
         "identity": "lmstudio.ai/docs, REST API v0 (GET /api/v0/models), and the recorded list, read on 2026-11-21",
         "variables": "lmstudio.ai/docs (LM_API_TOKEN), any-llm 1.40.2 and LiteLLM 1.109.1 (the others), 2026-11-21",

@@ -9,17 +9,19 @@ from contextlib import asynccontextmanager
 from backbay.backend import Backend
 from backbay.errors import ClosedError, ConfigurationError, TruncatedError
 from backbay.events import Event, ToolDelta
+from backbay.folding import Fold
 from backbay.request import Request
-from backbay.response import Embeddings, Health, ModelInfo
+from backbay.response import Embeddings, Health, ModelInfo, Response
 from backbay.settings import Settings
 from backbay.spec import BackendSpec
 from backbay.wires.chat_chunks import ChunkReader
+from backbay.wires.completions import as_chunk
 
-from .bodies import chat_body, embedding_bodies, joined, read_vectors
+from .bodies import chat_body, embedding_bodies, joined, raw_body, read_vectors
 from .job import Chunk, Emit, Job, Server, Work
 from .plans import TINY, Choices, ModelFile, Plan, find
 from .pool import Engines
-from .refusals import engine_error
+from .refusals import check_form, engine_error
 
 
 class LocalBackend(Backend):
@@ -59,6 +61,24 @@ class LocalBackend(Backend):
         for event in _last_events(reader):
             if _asked_for(event, request):
                 yield event
+
+    async def _complete_raw(self, request: Request) -> Response:
+        assert request.model is not None
+        model = await self._file(request.model)
+        body = raw_body(request, greedy=model.tiny)
+
+        def work(server: Server, emit: Emit) -> None:
+            server.handle_completions(body, emit)
+
+        reader, folded = ChunkReader(), Fold()
+        # Streamed, as all that the engine does: so it can be stopped at each piece.
+        async with self._job(model.plan(self._choices), work) as job:
+            async for chunk in job:
+                for event in _events(reader, as_chunk(chunk)):
+                    folded.add(event)
+        for event in _last_events(reader):
+            folded.add(event)
+        return check_form(folded.response(), request)
 
     async def _embed(self, model: str | None, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
         if model is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from backbay.errors import ContextLengthError, DecodeError, OptionConflictError, ServerError
 from backbay.request import Request
 from backbay.response import Embeddings, Usage
+from backbay.wires import completions
 from backbay.wires.chat_body import body_of
 from backbay.wires.writing import to_bytes
 
@@ -17,6 +18,7 @@ INPUTS_AT_ONCE = 32
 """Texts that are embedded as one piece of work, between which others get their turn."""
 
 _QUIRKS = {"thinking_field": "reasoning_content"}
+_RAW_QUIRKS = {"raw_schema": "json_schema"}
 _OWNED = frozenset({"model", "input", "content", "encoding_format"})
 
 
@@ -30,7 +32,15 @@ def chat_body(request: Request, *, greedy: bool) -> dict[str, object]:
     Raises:
         RequestError: The request has no place in the engine's format, or is no text.
     """
-    body: dict[str, object] = body_of(_with_choice(request), _QUIRKS, stream=True)
+    return _streamed(body_of(_with_choice(request), _QUIRKS, stream=True), greedy=greedy)
+
+
+def raw_body(request: Request, *, greedy: bool) -> dict[str, object]:
+    """Return the body that continues a text as it is, streamed; as ``chat_body`` otherwise."""
+    return _streamed({**completions.body_of(request, _RAW_QUIRKS), "stream": True}, greedy=greedy)
+
+
+def _streamed(body: dict[str, object], *, greedy: bool) -> dict[str, object]:
     if greedy:
         body.setdefault("temperature", 0.0)
     # Chunks while the prompt is read: only at a chunk can the engine be stopped.

@@ -22,6 +22,9 @@ class Server(Protocol):
     def handle_chat_completions(self, body: dict[str, object], callback: Emit) -> None:
         """Answer a chat request; call back with each chunk, on the calling thread."""
 
+    def handle_completions(self, body: dict[str, object], callback: Emit) -> None:
+        """Continue a text as it is; call back with each chunk, on the calling thread."""
+
     def handle_embeddings(self, body: dict[str, object]) -> dict[str, object]:
         """Return vectors, or ``{"error": ...}``."""
 

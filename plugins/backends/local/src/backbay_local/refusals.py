@@ -14,6 +14,8 @@ from backbay.errors import (
 )
 from backbay.http.errorbody import facts_of
 from backbay.http.statuses import classify
+from backbay.request import Request
+from backbay.response import Finish, Response
 
 
 def engine_error(answer: Mapping[str, object]) -> ResponseError:
@@ -33,6 +35,26 @@ def engine_error(answer: Mapping[str, object]) -> ResponseError:
         retryable=issubclass(kind, OverloadedError),
         hint="Shorten the conversation, or connect with a larger context= (tokens)." if too_long else None,
     )
+
+
+def check_form(answer: Response, request: Request) -> Response:
+    """Return ``answer``, if it has the form that was asked for.
+
+    Where a text is continued, the engine passes over a schema that it does not understand, and says nothing.
+
+    Raises:
+        BadRequestError: The answer ended by itself and is no JSON, though a form was asked for.
+    """
+    if request.response_format is None or answer.finish is not Finish.STOP:
+        return answer
+    try:
+        answer.json()
+    except ValueError:
+        raise BadRequestError(
+            "The engine did not keep to response_format: what it gave is no JSON.",
+            hint="Check the schema. complete() with the same one says what the engine does not understand in it.",
+        ) from None
+    return answer
 
 
 def raised_by_engine(failure: BaseException) -> BaseException:

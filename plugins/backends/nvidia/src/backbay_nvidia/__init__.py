@@ -17,10 +17,10 @@ spec = BackendSpec(
         full="generate streaming system_prompt temperature top_p max_tokens usage list_models health execute",
         # Each model is a service of its own, with what it can.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
-        "image_input reasoning stop seed embeddings",
+        "image_input reasoning stop seed embeddings complete_raw",
         unsupported="audio_input file_input hosted_tools cache_control count_tokens",
         # Rerankers are at another host, with another body.
-        not_implemented="rerank complete_raw",
+        not_implemented="rerank",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning_content'",
@@ -28,6 +28,8 @@ spec = BackendSpec(
     },
     sources={
         "address": "NVIDIA's NeMo Curator documentation, OpenAI Compatible Services, read on 2026-11-21",
+        "raw text": "docs.nvidia.com/nim, API Reference of NIM for LLMs, and LlamaIndex's page on NVIDIA's "
+        "completions, which some models have, read on 2026-11-21",
         "paths, rerank, variables": "LiteLLM 1.109.1 (nvidia_nim), read on 2026-11-21; those of the address that begin "
         "with NVIDIA_BASE and NVIDIA_API are spelt as other vendors spell theirs",
         "answers": "nothing was recorded until 2026-11-21",

@@ -37,17 +37,22 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop seed "
-        "usage list_models health execute",
+        "usage list_models health execute complete_raw",
         # What the model can; the server refuses the rest.
         versioned="tools streamed_tool_calls image_input reasoning embeddings",
         # The server knows neither tool_choice nor parallel_tool_calls, on any of its wires.
         unsupported="parallel_tool_calls forced_tool_choice audio_input file_input hosted_tools cache_control rerank "
         "count_tokens",
-        not_implemented="complete_raw",
     ),
     per_wire={
         # The field in which thinking goes back is recorded.
-        "openai_chat": {**_SHARED, "embeddings_path": "embeddings", "quirks": {"thinking_field": "reasoning"}},
+        "openai_chat": {
+            **_SHARED,
+            "embeddings_path": "embeddings",
+            "quirks": {"thinking_field": "reasoning"},
+            # /v1/completions puts the prompt into the model's template; only the own wire can leave that out.
+            "capabilities": {"complete_raw": "unsupported"},
+        },
         "openai_responses": {
             **_SHARED,
             "embeddings_path": "embeddings",
@@ -57,6 +62,7 @@ spec = BackendSpec(
                 "json_mode": "unsupported",
                 "stop": "unsupported",
                 "seed": "unsupported",
+                "complete_raw": "unsupported",
             },
         },
         "anthropic_messages": {
@@ -67,6 +73,7 @@ spec = BackendSpec(
                 "json_mode": "unsupported",
                 "seed": "unsupported",
                 "embeddings": "unsupported",
+                "complete_raw": "unsupported",
             },
             # The wire wants a number; left to itself the server has no limit but the window.
             "defaults": {"max_tokens": 32000},
@@ -81,6 +88,8 @@ spec = BackendSpec(
     ),
     sources={
         "native wire, model list, embeddings": "Ollama's API reference, read on 2026-11-21, and recorded traffic",
+        "raw text": "Ollama's API reference (Generate a response: raw), recorded traffic, and the server's source, "
+        "whose /v1/completions sets no raw, read on 2026-11-21",
         "other wires": "Ollama's pages on OpenAI and Anthropic compatibility, read on 2026-11-21, and recorded traffic",
         "identity": "Ollama's API reference (Get version, List models), read on 2026-11-21",
         "variables": "Ollama's Python library 0.6.3 (OLLAMA_HOST, OLLAMA_API_KEY), LiteLLM 1.109 and pydantic-ai 2.68 "

@@ -1,4 +1,7 @@
-"""Requests as bodies of ``POST /api/chat``. Source: Ollama's API reference, Generate a chat message."""
+"""Requests as bodies of ``POST /api/chat`` and ``POST /api/generate``.
+
+Source: Ollama's API reference, Generate a chat message and Generate a response.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from backbay.errors import InvalidRequestError, OptionConflictError, UnsupportedError
 from backbay.messages import ToolSpec
+from backbay.rawtext import raw_prompt
 from backbay.request import Effort, Request
 from backbay.wires.writing import refuse_owned
 
@@ -14,6 +18,9 @@ from .messages import messages_of
 
 OWNED = frozenset({"model", "messages", "stream", "tools", "format"})
 """Fields that ``extra`` may not name. ``options`` it may; what stands there beside ours is laid over them."""
+
+RAW_OWNED = frozenset({"model", "prompt", "raw", "stream", "format"})
+"""The same, where a text is continued as it is."""
 
 OPTIONS = {
     "temperature": "temperature",
@@ -41,14 +48,32 @@ def body_of(request: Request, *, stream: bool) -> dict[str, Any]:
     tools = _tools(request)
     if tools:
         body["tools"] = tools
+    return {**body, **think, **_rest(request)}
+
+
+def raw_body_of(request: Request) -> dict[str, Any]:
+    """Return the body that has the model continue the text of ``request`` as it is: ``raw`` leaves the template out.
+
+    Raises:
+        InvalidRequestError: ``options`` is no object.
+        OptionConflictError: ``extra`` names what is written here.
+    """
+    refuse_owned(request.extra, RAW_OWNED)
+    body: dict[str, Any] = {} if request.model is None else {"model": request.model}
+    return {**body, "prompt": raw_prompt(request), "raw": True, "stream": False, **_rest(request)}
+
+
+def _rest(request: Request) -> dict[str, Any]:
+    """Return what both calls have alike: the form of the answer, ``options``, and the caller's own fields."""
+    written: dict[str, Any] = {}
     if request.response_format is not None:
         schema = request.response_format.schema_
-        body["format"] = "json" if schema is None else schema
+        written["format"] = "json" if schema is None else schema
     extra = dict(request.extra)
     options = _options(request, extra.pop("options", None))
     if options is not None:
-        body["options"] = options
-    return {**body, **think, **extra}
+        written["options"] = options
+    return {**written, **extra}
 
 
 def _options(request: Request, given: object) -> dict[str, Any] | None:

@@ -1,12 +1,13 @@
-"""Ollama's own wire: ``POST /api/chat``, answered in lines of JSON.
+"""Ollama's own wire: ``POST /api/chat``, answered in lines of JSON; ``POST /api/generate`` continues a text.
 
-Source: Ollama's API reference (Generate a chat message, Generate embeddings, List models; read in November 2026), and
-recorded traffic.
+Source: Ollama's API reference (Generate a chat message, Generate a response, Generate embeddings, List models; read in
+November 2026), and recorded traffic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from backbay.errors import DecodeError
 from backbay.http.codec import Codec, Decoded, ErrorFacts, HTTPRequest
@@ -21,7 +22,7 @@ from backbay.wires.streaming import AnswerDecoder, decode_stream, with_partial
 from backbay.wires.writing import refuse_owned, to_bytes
 
 from . import lists
-from .body import body_of
+from .body import body_of, raw_body_of
 from .reader import LineFrames, LineReader
 
 
@@ -46,15 +47,17 @@ class OllamaChat(Codec):
         if _is_lines(body):
             return decode_stream(self.decoder(), body)
         raw = load_object(body, "an answer")
-        reader = LineReader()
-        events = list(reader.read(raw))
-        if reader.failure is None and not reader.finished:
-            reader.failure = DecodeError("The answer does not say that it is done.", body=excerpt(body))
-        if reader.failure is None:
-            events += reader.end()
-        if reader.failure is not None:
-            raise with_partial(reader.failure, events)
-        return Decoded(events, raw)
+        return _decoded(raw, raw, body)
+
+    def encode_raw(self, request: Request) -> HTTPRequest:
+        """Return the POST to ``api/generate`` that continues a text as it is."""
+        return HTTPRequest("POST", "api/generate", to_bytes(raw_body_of(request)))
+
+    def decode_raw(self, body: bytes) -> Decoded:
+        """Return the text of an ``api/generate`` body; one that is done and has no text says nothing."""
+        raw = load_object(body, "an answer")
+        said = {"message": {"role": "assistant", "content": raw["response"]}} if "response" in raw else {}
+        return _decoded({**raw, **said}, raw, body)
 
     def decoder(self) -> AnswerDecoder:
         """Return a decoder for one streamed answer."""
@@ -77,6 +80,19 @@ class OllamaChat(Codec):
     def decode_embeddings(self, body: bytes, count: int) -> Embeddings:
         """Return the vectors of an ``api/embed`` body."""
         return lists.read_embeddings(body, count)
+
+
+def _decoded(line: Mapping[str, object], raw: dict[str, Any], body: bytes) -> Decoded:
+    """Return the answer in one line, which is the last one too."""
+    reader = LineReader()
+    events = list(reader.read(line))
+    if reader.failure is None and not reader.finished:
+        reader.failure = DecodeError("The answer does not say that it is done.", body=excerpt(body))
+    if reader.failure is None:
+        events += reader.end()
+    if reader.failure is not None:
+        raise with_partial(reader.failure, events)
+    return Decoded(events, raw)
 
 
 def _is_lines(body: bytes) -> bool:

@@ -14,7 +14,7 @@ from backbay import Finish
 from backbay.testing import Received
 from backbay_conformance import BackendConformance
 from backbay_conformance.scenarios import Answer, Call
-from backbay_conformance.vendor import COUNTS, MODEL, Asked, Dialect, Turn, Vendor
+from backbay_conformance.vendor import COUNTS, MODEL, Asked, Dialect, RawAsked, Turn, Vendor
 
 from . import spec as _spec
 
@@ -92,6 +92,32 @@ class OllamaVendor(Vendor):
             stream=body.get("stream", True),
             turns=tuple(_turns(body["messages"])),
             tools=tuple(tool["function"]["name"] for tool in body.get("tools", ())),
+            temperature=options.get("temperature"),
+            top_p=options.get("top_p"),
+            max_tokens=options.get("num_predict"),
+            stop=tuple(options.get("stop", ())),
+            seed=options.get("seed"),
+            schema=form if isinstance(form, dict) else None,
+            body=body,
+        )
+
+    def raw(self, answer: Answer) -> bytes:
+        """Return what follows a text."""
+        return _json(
+            {"model": MODEL, "created_at": CREATED, "response": "".join(answer.text), "done": True} | _end(answer)
+        )
+
+    def read_raw(self, request: Received) -> RawAsked:
+        """Return what a request to continue a text asked."""
+        if request.method != "POST" or not request.path.endswith("/api/generate"):
+            raise ValueError(f"{request.method} {request.path} continues no text")
+        body = request.json
+        if body.get("raw") is not True or body.get("stream") is not False:
+            raise ValueError("it asks for the model's template, or for a stream")
+        options, form = body.get("options", {}), body.get("format")
+        return RawAsked(
+            model=body.get("model"),
+            prompt=body.get("prompt"),
             temperature=options.get("temperature"),
             top_p=options.get("top_p"),
             max_tokens=options.get("num_predict"),

@@ -16,10 +16,9 @@ spec = BackendSpec(
         full="generate streaming list_models health execute",
         versioned="system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output "
         "json_mode image_input audio_input file_input hosted_tools cache_control reasoning temperature top_p "
-        "max_tokens stop seed usage embeddings rerank",
+        "max_tokens stop seed usage embeddings rerank complete_raw",
         # Anthropic's wire counts; see per_wire.
         unsupported="count_tokens",
-        not_implemented="complete_raw",
     ),
     per_wire={
         # What the other wires have no place for, whoever speaks them.
@@ -41,6 +40,7 @@ spec = BackendSpec(
                 "seed": "unsupported",
                 "embeddings": "unsupported",
                 "rerank": "unsupported",
+                "complete_raw": "unsupported",
                 "count_tokens": "versioned",
                 "max_tokens": "full",
             },
@@ -55,9 +55,11 @@ spec = BackendSpec(
     config={
         "cache_marks": "field that cache marks become: 'cache_control', 'prompt_cache_breakpoint', or None",
         "chat_path": "path of the call below base_url; 'chat/completions'",
+        "completions_path": "path of the call that continues a text, below base_url; 'completions'",
         "embeddings_format": "'float', 'base64', 'base64_int8', or None to let the server choose",
         "file_urls": "whether a file may be given as a URL",
         "max_tokens_field": "'max_tokens' or 'max_completion_tokens'",
+        "raw_schema": "how a schema is asked for where a text is continued: 'response_format', 'json_schema', or None",
         "reasoning": "how thinking is asked for: 'effort', 'object', 'thinking' or 'enable_thinking'",
         "required_choice": "tool_choice that forces some tool: 'required' or 'any'",
         "seed_field": "'seed' or 'random_seed'",

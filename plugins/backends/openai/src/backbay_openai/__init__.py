@@ -24,11 +24,11 @@ spec = BackendSpec(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
         "structured_output json_mode image_input max_tokens usage list_models health embeddings execute",
         # Reasoning models refuse sampling parameters, others refuse an effort; sound and files go to some models only,
-        # and so do cache marks: to gpt-5.6 and later.
-        versioned="audio_input file_input cache_control reasoning temperature top_p stop seed",
+        # and so do cache marks: to gpt-5.6 and later. Raw text is for gpt-3.5-turbo-instruct, babbage-002 and
+        # davinci-002, and for models of compatible servers.
+        versioned="audio_input file_input cache_control reasoning temperature top_p stop seed complete_raw",
         # Tools that OpenAI runs are on the responses wire.
         unsupported="hosted_tools count_tokens rerank",
-        not_implemented="complete_raw",
     ),
     models=MODELS,
     quirks={"cache_marks": "prompt_cache_breakpoint"},
@@ -59,6 +59,7 @@ spec = BackendSpec(
         }
     },
     sources={
+        "raw text": "OpenAI's API reference, Completions (legacy), and recorded traffic, read on 2026-11-21",
         "wires, paths, capabilities": "OpenAI's API reference and guides, read on 2026-11-21, and recorded traffic",
         "models": "OpenAI's API reference, recorded errors and public reports, read on 2026-11-21",
         "variables, headers": "OpenAI's Python SDK 3.52, LiteLLM 1.109, any-llm 1.40 and pydantic-ai 2.68, read "

@@ -11,6 +11,8 @@ from backbay.spec import ModelRule
 _SAMPLING = {"temperature": "unsupported", "top_p": "unsupported"}
 _NO_STOP = {"stop": "unsupported"}
 _NO_REASONING = {"reasoning": "unsupported"}
+_NO_RAW = {"complete_raw": "unsupported"}
+# The reference: completions are for gpt-3.5-turbo-instruct, babbage-002 and davinci-002 alone.
 
 _RULES: dict[str, dict[str, str]] = {
     # "Only the default (1) value is supported", and "'stop' is not supported with this model" (recorded, gpt-5-mini).
@@ -31,5 +33,8 @@ _RULES: dict[str, dict[str, str]] = {
     },
 }
 
-MODELS = tuple(ModelRule(prefix=prefix, capabilities=changes) for prefix, changes in _RULES.items())
+MODELS = (
+    *(ModelRule(prefix=prefix, capabilities={**_NO_RAW, **changes}) for prefix, changes in _RULES.items()),
+    ModelRule(prefix="gpt-3.5-turbo-instruct", capabilities=_NO_REASONING),
+)
 """By the beginning of their names."""

@@ -20,13 +20,13 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop seed "
-        "usage list_models health execute",
+        "usage list_models health execute complete_raw",
         # What the model can; and tools and thinking only where the server was started with a parser for them.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input audio_input reasoning "
         "embeddings",
         unsupported="file_input hosted_tools cache_control count_tokens",
         # /v1/rerank answers with a bare list, which no wire here reads.
-        not_implemented="rerank complete_raw",
+        not_implemented="rerank",
     ),
     config={
         "thinking_field": "field in which thinking is sent back; None to leave it out (chat completions)",
@@ -35,8 +35,9 @@ spec = BackendSpec(
         "unsigned_thinking": "whether thinking is sent back, which nobody signs here (Anthropic's wire)",
     },
     per_wire={
-        "openai_chat": {"quirks": {"thinking_field": "reasoning_content"}},
+        "openai_chat": {"quirks": {"thinking_field": "reasoning_content", "raw_schema": "response_format"}},
         "openai_responses": {
+            "quirks": {"raw_schema": "response_format"},
             "capabilities": {
                 "structured_output": "versioned",
                 "json_mode": "versioned",
@@ -54,6 +55,7 @@ spec = BackendSpec(
                 "json_mode": "unsupported",
                 "seed": "unsupported",
                 "embeddings": "unsupported",
+                "complete_raw": "unsupported",
                 "count_tokens": "versioned",
             },
             # The wire wants it with each call.
@@ -66,6 +68,7 @@ spec = BackendSpec(
     ),
     sources={
         "address, paths, identity, responses": "the server's source (sglang/srt/entrypoints), read on 2026-11-21",
+        "raw text": "the server's source (CompletionRequest, with response_format), read on 2026-11-21",
         "messages, count_tokens": "docs.sglang.io, Anthropic-Compatible API, read on 2026-11-21",
         "rerank": "docs.sglang.io, SGLang Native APIs, read on 2026-11-21",
         "thinking": "docs.sglang.io (reasoning_content with --reasoning-parser); nothing was recorded, 2026-11-21",

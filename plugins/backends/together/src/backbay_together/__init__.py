@@ -20,9 +20,9 @@ spec = BackendSpec(
         "execute",
         # Open models of many makers; rerankers are among them at times.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls structured_output json_mode "
-        "image_input reasoning seed rerank",
+        "image_input reasoning seed rerank "
+        "complete_raw",
         unsupported="audio_input file_input hosted_tools cache_control count_tokens",
-        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back, such as 'reasoning'",
@@ -30,6 +30,7 @@ spec = BackendSpec(
     },
     sources={
         "address, paths, options": "recorded traffic of both hosts, read on 2026-11-21",
+        "raw text": "recorded traffic (POST /v1/completions), read on 2026-11-21",
         "model list (a bare array), rerank, forced tools": "any-llm 1.40.2 and LiteLLM 1.109.1, read on 2026-11-21",
         "embeddings, address": "Together's page on OpenAI compatibility, by developersdigest.tech, read on 2026-11-21",
         "variables": "LiteLLM 1.109.1, any-llm 1.40.2 and pydantic-ai 2.68.0, read on 2026-11-21",

@@ -21,12 +21,11 @@ spec = BackendSpec(
     native=True,
     capabilities=Capabilities.of(
         full="generate streaming system_prompt structured_output json_mode temperature top_p max_tokens stop seed "
-        "usage list_models health execute",
+        "usage list_models health execute complete_raw",
         # What the model can; and tools only where the server was started with --enable-auto-tool-choice and a parser.
         versioned="tools parallel_tool_calls forced_tool_choice streamed_tool_calls image_input audio_input reasoning "
         "embeddings rerank",
         unsupported="file_input hosted_tools cache_control count_tokens",
-        not_implemented="complete_raw",
     ),
     config={
         "thinking_field": "field in which thinking is sent back; None to leave it out (chat completions)",
@@ -35,8 +34,9 @@ spec = BackendSpec(
         "unsigned_thinking": "whether thinking is sent back, which nobody signs here (Anthropic's wire)",
     },
     per_wire={
-        "openai_chat": {"quirks": {"thinking_field": "reasoning"}},
+        "openai_chat": {"quirks": {"thinking_field": "reasoning", "raw_schema": "response_format"}},
         "openai_responses": {
+            "quirks": {"raw_schema": "response_format"},
             # Tools that the server runs are for gpt-oss models, where it was started with a tool server.
             "capabilities": {
                 "hosted_tools": "versioned",
@@ -56,6 +56,7 @@ spec = BackendSpec(
                 "seed": "unsupported",
                 "embeddings": "unsupported",
                 "rerank": "unsupported",
+                "complete_raw": "unsupported",
                 "count_tokens": "versioned",
             },
             # The wire wants it with each call.
@@ -70,6 +71,7 @@ spec = BackendSpec(
     sources={
         "address, paths, key's header, identity, messages": "the server of vLLM 0.32.0, read on 2026-11-21",
         "wires": "docs.vllm.ai, Online Serving of 0.32.0, read on 2026-11-21",
+        "raw text": "recorded traffic, and the server's CompletionRequest (response_format), read on 2026-11-21",
         "answers, embeddings, model list": "recorded traffic of the server, read on 2026-11-21",
         "variables": "any-llm 1.40.2 and LiteLLM 1.109.1, read on 2026-11-21",
     },

@@ -20,8 +20,7 @@ spec = BackendSpec(
         full="embeddings rerank",
         unsupported="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
         "structured_output json_mode image_input audio_input file_input hosted_tools cache_control reasoning "
-        "temperature top_p max_tokens stop seed usage list_models health count_tokens execute",
-        not_implemented="complete_raw",
+        "temperature top_p max_tokens stop seed usage list_models health count_tokens execute complete_raw",
     ),
     # encoding_format takes no other word.
     quirks={"embeddings_format": "base64", "top_n_field": "top_k"},

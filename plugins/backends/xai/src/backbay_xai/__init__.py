@@ -20,11 +20,10 @@ spec = BackendSpec(
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
         "structured_output json_mode temperature top_p max_tokens seed usage list_models health execute",
-        # Models that reason refuse stop strings, and some of them an effort.
-        versioned="image_input reasoning stop",
+        # Models that reason refuse stop strings and raw text, and some of them an effort.
+        versioned="image_input reasoning stop complete_raw",
         # Tools that xAI runs are on the responses wire.
         unsupported="audio_input file_input hosted_tools cache_control embeddings rerank count_tokens",
-        not_implemented="complete_raw",
     ),
     quirks={"max_tokens_field": "max_completion_tokens"},
     config={
@@ -48,7 +47,7 @@ spec = BackendSpec(
     },
     sources={
         "address, paths, options, tools, hosted tools": "recorded traffic of both wires, read on 2026-11-21",
-        "messages": "docs.x.ai, Inference API, Legacy & Deprecated, read on 2026-11-21",
+        "messages, raw text": "docs.x.ai, Inference API, Legacy & Deprecated, read on 2026-11-21",
         "reasoning": "recorded errors; pydantic-ai (profiles/grok.py) and LiteLLM 1.109.1, read on 2026-11-21",
         "variables": "LiteLLM 1.109.1, any-llm 1.40.2 and pydantic-ai 2.68.0, read on 2026-11-21",
     },

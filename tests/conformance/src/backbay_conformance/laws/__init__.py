@@ -10,6 +10,7 @@ from .answers import AnswerLaws
 from .arrival import ArrivalLaws
 from .base import Laws
 from .capabilities import CapabilityLaws
+from .connections import ConnectionLaws
 from .conversations import ConversationLaws
 from .engines import EngineLaws
 from .errors import ErrorLaws
@@ -19,6 +20,7 @@ from .importing import ImportLaws
 from .lifecycle import LifecycleLaws
 from .limits import LimitLaws
 from .media import MediaLaws
+from .raw import RawLaws
 from .relaying import RelayLaws
 from .requests import RequestLaws
 from .secrecy import SecrecyLaws
@@ -28,6 +30,7 @@ __all__ = [
     "AnswerLaws",
     "ArrivalLaws",
     "CapabilityLaws",
+    "ConnectionLaws",
     "ConversationLaws",
     "EngineLaws",
     "ErrorLaws",
@@ -38,6 +41,7 @@ __all__ = [
     "LifecycleLaws",
     "LimitLaws",
     "MediaLaws",
+    "RawLaws",
     "RelayLaws",
     "RequestLaws",
     "SecrecyLaws",

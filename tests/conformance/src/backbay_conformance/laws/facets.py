@@ -19,6 +19,7 @@ from ..scenarios import PLAIN
 from ..subject import KEY, Subject
 from .asked import assert_untouched
 from .base import Laws, ask, run
+from .rawcalls import PROMPT, raw_works
 
 TEXTS = ("first text", "second text", "third text")
 VECTORS = ((0.5, -0.25, 1.0), (1.5, 0.0, -2.0), (0.125, 4.0, -0.5))
@@ -30,6 +31,7 @@ FACETS: dict[Capability, Callable[[Backend], Awaitable[object]]] = {
     Capability.HEALTH: lambda backend: backend.health(),
     Capability.EMBEDDINGS: lambda backend: backend.embed(TEXTS),
     Capability.EXECUTE: lambda backend: backend.execute(_job(backend), _Bytes()),
+    Capability.COMPLETE_RAW: lambda backend: backend.complete_raw(PROMPT),
 }
 """The facets that core has, each as a call."""
 
@@ -290,4 +292,5 @@ _PROOFS = {
     Capability.HEALTH: _health_works,
     Capability.EMBEDDINGS: _embeddings_work,
     Capability.EXECUTE: _jobs_work,
+    Capability.COMPLETE_RAW: raw_works,
 }

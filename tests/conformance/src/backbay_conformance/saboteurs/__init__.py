@@ -14,17 +14,17 @@ from backbay.capabilities import Capabilities, Capability, Support
 from backbay.spec import BackendSpec
 
 from ..vendor import Vendor
-from . import answers, drivers, engines, leaks, monotone, relays, requests, signing, transports
+from . import answers, drivers, engines, leaks, monotone, raw, relays, requests, signing, transports
 from .wire import Sabotaged
 
 _HTTP = Capabilities(dict.fromkeys(Capability, Support.FULL)).with_(
-    dict.fromkeys(("hosted_tools", "cache_control", "rerank", "count_tokens", "complete_raw"), "unsupported")
+    dict.fromkeys(("hosted_tools", "cache_control", "rerank", "count_tokens"), "unsupported")
 )
 _ENGINE = Capabilities.of(
     full="generate streaming system_prompt tools structured_output max_tokens stop usage list_models health "
-    "temperature",
+    "temperature complete_raw",
     unsupported="parallel_tool_calls forced_tool_choice streamed_tool_calls json_mode image_input audio_input "
-    "file_input hosted_tools cache_control reasoning top_p seed embeddings rerank count_tokens execute complete_raw",
+    "file_input hosted_tools cache_control reasoning top_p seed embeddings rerank count_tokens execute",
 )
 
 
@@ -99,13 +99,13 @@ def _vendor(item: type[object]) -> type[Vendor] | None:
 def _all() -> dict[str, Saboteur]:
     specs = {
         item: _http(codec=f"{module.__name__}:{item.__name__}")
-        for module in (answers, requests, signing)
+        for module in (answers, raw, requests, signing)
         for item in _classes(module, Sabotaged)
         if item is not signing.HonestSigner
     }
     specs |= {
         item: _http(backend=f"{module.__name__}:{item.__name__}")
-        for module in (drivers, leaks, relays, transports)
+        for module in (drivers, leaks, raw, relays, transports)
         for item in _classes(module, Backend)
         if not item.__name__.startswith("_")
     }

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from backbay import BackbayError, Embeddings, Event, Health, LimitExceededError, ModelInfo, Response, Text
 from backbay.attempt import Call
+from backbay.http.codec import HTTPRequest
 from backbay.http.driver import HTTPBackend
+from backbay.http.transport import TransportResponse
 from backbay.settings import Settings
 from backbay.spec import BackendSpec
 
@@ -186,6 +188,14 @@ class SaysMoreInStreams(HTTPBackend):
                 said = True
                 yield Text("Sure! ")
             yield event
+
+
+class CallsHome(HTTPBackend):
+    """Opens a connection of its own, past core's, to somebody who is not the vendor."""
+
+    async def _send(self, request: HTTPRequest, call: Call) -> TransportResponse:
+        with socket.create_server(("127.0.0.1", 0)) as home, socket.create_connection(home.getsockname(), timeout=1):
+            return await super()._send(request, call)
 
 
 class ConnectsWhenMade(HTTPBackend):

@@ -6,7 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 
-from backbay import ClosedError, Ended, Event, Finish, ModelInfo, Response, Started, Text, ToolDelta, Usage, UsageSeen
+from backbay import (
+    ClosedError,
+    Ended,
+    Event,
+    Finish,
+    ModelInfo,
+    Response,
+    Started,
+    Text,
+    ToolDelta,
+    Usage,
+    UsageSeen,
+    fold,
+)
 from backbay.backend import Backend
 from backbay.request import Request
 from backbay.settings import Settings
@@ -26,6 +39,9 @@ class HonestEngine(Backend):
         yield Started(request.model, "engine-answer")
         async for event in self._answer(request):
             yield event
+
+    async def _complete_raw(self, request: Request) -> Response:
+        return fold([event async for event in self._answer(request)])
 
     async def _answer(self, request: Request) -> AsyncIterator[Event]:
         if request.tools and request.tool_choice != "none":
@@ -104,6 +120,13 @@ class SaysStopAtTheLimit(HonestEngine):
     async def _answer(self, request: Request) -> AsyncIterator[Event]:
         async for event in super()._answer(request):
             yield Ended(Finish.STOP, "stop") if isinstance(event, Ended) else event
+
+
+class RawTextWithoutLimits(HonestEngine):
+    """Continues a text as far as it likes."""
+
+    async def _complete_raw(self, request: Request) -> Response:
+        return await super()._complete_raw(request.model_copy(update={"max_tokens": None}))
 
 
 class CompletesOtherwise(HonestEngine):

@@ -57,6 +57,17 @@ _BY_LAW = {
     "test_health_tells_a_server_that_is_there_from_one_that_is_not_well": "EverythingIsFine",
     "test_what_is_no_model_list_is_a_decode_error": "NoModelsIsNoError",
     "test_a_facet_works_if_it_is_declared_and_is_refused_if_not": "VectorsInAnyOrder DeclaresWhatItLacks ListsNothing",
+    "test_a_raw_text_is_sent_as_it_is_with_no_template_or_role": (
+        "ChatsInstead PutsRawTextIntoATemplate TrimsRawText NamesRolesBesideRawText"
+    ),
+    "test_an_option_for_a_raw_text_is_sent_if_and_only_if_it_was_given": "LosesOptionsOfRawText",
+    "test_what_follows_a_raw_text_is_the_canonical_answer": "StripsWhatFollowsRawText",
+    "test_what_does_not_follow_a_raw_text_is_a_decode_error": "TakesAnythingForWhatFollows",
+    "test_an_error_for_a_raw_text_is_typed_and_retried_as_any": "RetriesRawTextByItself",
+    "test_a_schema_for_a_raw_text_is_sent_or_refused": "LosesTheSchemaOfRawText",
+    "test_a_raw_text_has_no_place_for_what_a_conversation_has": "DropsWhatRawTextHasNoPlaceFor",
+    "test_an_engine_continues_a_raw_text_within_its_options": "RawTextWithoutLimits",
+    "test_no_connection_is_opened_but_to_the_backends_own_address": "CallsHome",
     "test_relayed_bytes_are_those_that_came": "DecodesWhatItRelays",
     "test_a_relayed_request_is_the_one_that_was_given": "WritesJobsAnew",
     "test_a_relay_reads_no_further_than_its_sink": "ReadsAheadOfTheSink",

@@ -16,6 +16,7 @@ from backbay.request import Request
 
 WORDS = "you you you"
 _NOTHING = Usage(input=0, output=0)
+_WHOLE = Response(text=WORDS, finish=Finish.STOP, raw_finish="stop", usage=_NOTHING)
 
 
 async def _answer() -> AsyncIterator[Event]:
@@ -30,6 +31,9 @@ class SameWords(Backend):
     def _stream(self, request: Request) -> AsyncIterator[Event]:
         return _answer()
 
+    async def _complete_raw(self, request: Request) -> Response:
+        return _WHOLE
+
     async def _list_models(self) -> Sequence[ModelInfo]:
         return []
 
@@ -41,7 +45,10 @@ class SameWordsOverHTTP(HTTPBackend):
         return _answer()
 
     async def _whole(self, call: Call) -> Response:
-        return Response(text=WORDS, finish=Finish.STOP, raw_finish="stop", usage=_NOTHING)
+        return _WHOLE
+
+    async def _continued(self, call: Call) -> Response:
+        return _WHOLE
 
     async def _models(self, call: Call) -> Sequence[ModelInfo]:
         return []

@@ -35,6 +35,16 @@ class Sabotaged(OpenAIChat):
         """Return events that follow where a stream failed."""
         return ()
 
+    def raw_body(self, body: dict[str, Any], request: Request) -> dict[str, Any]:
+        """Return the body that goes out where a text is continued."""
+        return body
+
+    def encode_raw(self, request: Request) -> HTTPRequest:
+        """Encode, and let ``raw_body`` have its way."""
+        honest = super().encode_raw(request)
+        body = self.raw_body(json.loads(honest.body), request)
+        return HTTPRequest(honest.method, honest.path, json.dumps(body).encode(), honest.headers)
+
     def encode(self, request: Request, *, stream: bool) -> HTTPRequest:
         """Encode, and let ``body`` have its way."""
         honest = super().encode(request, stream=stream)
