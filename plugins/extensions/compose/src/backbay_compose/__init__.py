@@ -25,20 +25,35 @@ if TYPE_CHECKING:
     from .errors import ComponentParseError as ComponentParseError
     from .errors import ContextTypeMismatchError as ContextTypeMismatchError
     from .errors import CycleError as CycleError
+    from .errors import RequirementError as RequirementError
     from .errors import SpanError as SpanError
     from .errors import TemplateError as TemplateError
     from .errors import ThunkError as ThunkError
+    from .errors import ToolRoundsError as ToolRoundsError
+    from .explaining import explain as explain
     from .formatting import ChatTemplate as ChatTemplate
     from .formatting import Formatter as Formatter
     from .formatting import TemplateFormatter as TemplateFormatter
+    from .looping import run_tools as run_tools
     from .metadata import GenerateLog as GenerateLog
     from .metadata import GenerationMetadata as GenerationMetadata
     from .options import ModelOption as ModelOption
+    from .requirements import Requirement as Requirement
+    from .requirements import ValidationResult as ValidationResult
+    from .requirements import validate as validate
+    from .runs import Run as Run
+    from .runs import record as record
+    from .sampling import RejectionSampling as RejectionSampling
+    from .sampling import Repair as Repair
+    from .sampling import SamplingResult as SamplingResult
+    from .sampling import sample as sample
+    from .summaries import RunSummary as RunSummary
     from .sync import SyncComposer as SyncComposer
     from .thunks import ModelOutputThunk as ModelOutputThunk
     from .tools import ModelTool as ModelTool
     from .tools import ModelToolCall as ModelToolCall
     from .tools import tool as tool
+    from .tries import Attempt as Attempt
     from .walks import do_generate_walk as do_generate_walk
     from .walks import do_generate_walks as do_generate_walks
     from .walks import generate_walk as generate_walk
@@ -48,13 +63,21 @@ _HOME = {
     "components": "Component Instruction Message TemplateRepresentation ToolResult",
     "composer": "ComposeWarning Composer",
     "contexts": "ChatContext Context SimpleContext",
-    "errors": "ComponentParseError ContextTypeMismatchError CycleError SpanError TemplateError ThunkError",
+    "errors": "ComponentParseError ContextTypeMismatchError CycleError RequirementError SpanError TemplateError "
+    "ThunkError ToolRoundsError",
+    "explaining": "explain",
     "formatting": "ChatTemplate Formatter TemplateFormatter",
+    "looping": "run_tools",
     "metadata": "GenerateLog GenerationMetadata",
     "options": "ModelOption",
+    "requirements": "Requirement ValidationResult validate",
+    "runs": "Run record",
+    "sampling": "RejectionSampling Repair SamplingResult sample",
+    "summaries": "RunSummary",
     "sync": "SyncComposer",
     "thunks": "ModelOutputThunk",
     "tools": "ModelTool ModelToolCall tool",
+    "tries": "Attempt",
     "walks": "do_generate_walk do_generate_walks generate_walk",
 }
 _MODULE_OF = {name: module for module, listed in _HOME.items() for name in listed.split()}

@@ -7,12 +7,16 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
 from backbay import Backend, Capability, Message, Response, Text
-from backbay.errors import InvalidRequestError
+from backbay.check import apply_capabilities
+from backbay.errors import InvalidRequestError, UnsupportedError
+from backbay.limits import NO_LIMITS
+from backbay.rawtext import NO_PLACE, for_need
+from backbay.request import build_request
 
 from .formatting import ChatTemplate
 from .generation import Take
@@ -22,7 +26,9 @@ from .structured import FormatReader, Strategy, Wanted, check_format, choose
 from .thunks import ModelOutputThunk
 from .tools import ModelTool
 
-T = TypeVar("T")
+_ANY_PROMPT = "?"
+
+UNHELD = "format: this backend cannot hold an answer to a schema"
 
 
 class Asker:
@@ -63,9 +69,16 @@ class Asker:
         tools: Mapping[str, ModelTool],
         strategy: Strategy | None,
         read: Callable[[ModelOutputThunk], object],
+        raw: bool = False,
     ) -> GenerationNotes:
-        """Return what is decided for an answer in a conversation."""
-        call, dropped = self._for_vendor(settled)
+        """Return what is decided for an answer in a conversation, or to a raw prompt.
+
+        Raises:
+            RequestError: An option is wrong, or the backend lacks what is asked for.
+        """
+        templated = not raw and self._chat_template is not None
+        raw = raw or templated
+        call, dropped = self._for_vendor(settled, raw=raw)
         if form is not None:
             read = FormatReader(check_format(form))
             if tools:
@@ -73,23 +86,29 @@ class Asker:
                 tools = {}
         if tools:
             call["tools"] = [tool.spec for tool in tools.values()]
+        for name in NO_PLACE if raw else ():
+            # A chat template has a place for what the model is told first.
+            if name in call and not (templated and name == "system"):
+                dropped.append(f"{name}: a raw prompt has no place for it")
+                del call[name]
+        self._check(call, raw=raw)
         return GenerationNotes(
             provider=self.backend.id,
             model=self.backend.model,
             options=call,
             dropped=tuple(dropped),
             conflicts=settled.conflicts,
-            strategy=None if form is None else choose(self.backend, strategy),
-            streaming=settled.stream and self.backend.capabilities().allows(Capability.STREAMING),
-            raw=self._chat_template is not None,
-            tools=dict(tools),
+            strategy=None if form is None else choose(self.backend, strategy, raw=raw),
+            streaming=not raw and settled.stream and self.backend.capabilities().allows(Capability.STREAMING),
+            raw=raw,
+            tools={} if raw else dict(tools),
             read=read,
         )
 
     def raw_notes(self, settled: Settled, *, form: type[BaseModel] | None, tool_calls: bool) -> GenerationNotes:
         """Return what is decided for a raw prompt."""
         none = replace(settled, tools=None)
-        notes = self.notes(none, form=None, tools={}, strategy=None, read=str)
+        notes = self.notes(none, form=None, tools={}, strategy=None, read=str, raw=True)
         call, dropped, strategy = dict(notes.options), list(notes.dropped), None
         if tool_calls:
             dropped.append("tools: a raw prompt has no place for them")
@@ -98,7 +117,7 @@ class Asker:
             if self.backend.capabilities().allows(Capability.STRUCTURED_OUTPUT):
                 call["response_format"], strategy = form, "schema"
             else:
-                dropped.append("format: this backend cannot hold an answer to a schema")
+                dropped.append(UNHELD)
         return replace(
             notes,
             options=call,
@@ -110,19 +129,22 @@ class Asker:
             read=str if form is None else FormatReader(form),
         )
 
-    def _for_vendor(self, settled: Settled) -> tuple[dict[str, Any], list[str]]:
+    def _for_vendor(self, settled: Settled, *, raw: bool) -> tuple[dict[str, Any], list[str]]:
         """Return core's options, with those that one wire alone has; and what has no place on this backend's."""
         call: dict[str, Any] = dict(settled.call)
         dropped: list[str] = []
         extra = dict(call.get("extra") or {})
-        wires = {*self.backend.wires, *self.backend.spec.wires}
+        # The one that it speaks; all of them, where several backends are asked as one.
+        wires = self.backend.spec.wires[:1] or self.backend.wires
         if settled.context_window is not None:
             if "ollama_chat" in wires:
                 extra["options"] = {**(extra.get("options") or {}), "num_ctx": settled.context_window}
             else:
                 dropped.append("CONTEXT_WINDOW: this backend takes none in a request")
         if settled.logits:
-            if "openai_chat" in wires:
+            if "openai_chat" in wires and raw:
+                extra["logprobs"] = settled.logits
+            elif "openai_chat" in wires or "ollama_chat" in wires:
                 extra |= {"logprobs": True, "top_logprobs": settled.logits}
             else:
                 dropped.append("LOGITS: this backend gives none")
@@ -161,17 +183,52 @@ class Asker:
             strategy: Any = notes.strategy
             return await Wanted(form, ask, messages, notes.options, take, repairs).by(strategy)
 
-    async def continued(self, prompt: str, notes: GenerationNotes, take: Take, *, sent: Callable[[], None]) -> Response:
-        """Return what follows a raw prompt."""
+    async def continued(
+        self,
+        prompt: str,
+        notes: GenerationNotes,
+        take: Take,
+        *,
+        sent: Callable[[], None],
+        unheld: Callable[[dict[str, object]], None],
+    ) -> Response:
+        """Return what follows a raw prompt.
+
+        Args:
+            prompt: The prompt.
+            notes: What was decided.
+            take: Is given the text.
+            sent: Called once the limit on concurrency lets it go.
+            unheld: Called with the options that are left, if the backend holds no raw text to a schema after all.
+        """
         async with self._gate():
             sent()
-            return _given(await self.backend.complete_raw(prompt, **notes.options), take)
+            options: dict[str, Any] = dict(notes.options)
+            try:
+                return _given(await self.backend.complete_raw(prompt, **options), take)
+            except UnsupportedError:
+                # That it lacks this for raw text alone, a backend says only when it is asked; nothing was sent.
+                if options.pop("response_format", None) is None:
+                    raise
+            unheld(options)
+            return _given(await self.backend.complete_raw(prompt, **options), take)
+
+    def _check(self, call: Mapping[str, Any], *, raw: bool) -> None:
+        """Raise what the backend would raise for these options, before anything is generated."""
+        backend = self.backend
+        options = {name: value for name, value in call.items() if not (raw and name in NO_PLACE)}
+        request = build_request(_ANY_PROMPT, options, limits=NO_LIMITS, model=backend.model)
+        known = for_need(backend.capabilities(request.model), Capability.COMPLETE_RAW if raw else Capability.GENERATE)
+        apply_capabilities(request, known, backend=backend.id)
 
     async def _ask(
         self, messages: Sequence[Message], options: Mapping[str, Any], take: Take, *, streaming: bool
     ) -> Response:
         if self._chat_template is not None:
-            return _given(await self.backend.complete_raw(self._chat_template.render(messages), **options), take)
+            continued = dict(options)
+            if (system := continued.pop("system", None)) is not None:
+                messages = [Message(role="system", content=system), *messages]
+            return _given(await self.backend.complete_raw(self._chat_template.render(messages), **continued), take)
         if not streaming:
             return _given(await self.backend.complete(messages, **options), take)
         async with self.backend.stream(messages, **options) as stream:

@@ -7,6 +7,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from backbay import Backend, Message, Response, connect
 from backbay.errors import InvalidRequestError, LoopError, UnsupportedError
 
-from .asking import Asker
+from .asking import UNHELD, Asker
 from .components import Component
 from .contexts import Context, added, offered_tools
 from .errors import ContextTypeMismatchError
@@ -131,12 +132,16 @@ class Composer:
             strategy=strategy,
             read=action.parse if isinstance(action, Component) else str,
         )
+        if waits_for:
+            for span in asked:
+                self.formatter.check(span)
         messages = None if waits_for else self._messages(asked)
 
         async def work(take: Take) -> Response:
             found = messages
             if found is None:
-                await do_generate_walks(asked)
+                # Not all that is open by now: a component that was changed since may hold this very thunk.
+                await do_generate_walks(waits_for)
                 found = self._messages(asked)
             if (made := held()) is not None and self.record_prompts:
                 made.prompt = tuple(found)
@@ -146,6 +151,7 @@ class Composer:
         thunk = ModelOutputThunk.of(work, action=action, notes=notes, waits_for=waits_for)
         held, sent = weakref.ref(thunk), _marker(thunk)
         after = added(added(ctx, action), thunk)
+        self._warn(notes)
         self._told(thunk)
         if not lazy:
             thunk.start()
@@ -185,17 +191,23 @@ class Composer:
         for action in actions:
             checked(action)
         settled = settle(self.model_options, model_options)
+        notes = self._asker.raw_notes(settled, form=format, tool_calls=tool_calls)
+        for action in actions:
+            self.formatter.check(action)
         await do_generate_walks(actions)
         prompts = [self.formatter.to_text(action) for action in actions]
-        notes = self._asker.raw_notes(settled, form=format, tool_calls=tool_calls)
         thunks = [self._raw(action, prompt, notes) for action, prompt in zip(actions, prompts, strict=True)]
+        self._warn(notes)
         for thunk in thunks:
+            self._told(thunk)
             thunk.start()
         try:
             await asyncio.gather(*(thunk.wait() for thunk in thunks))
         except asyncio.CancelledError:
             await asyncio.gather(*(thunk.cancel_generation() for thunk in thunks))
             raise
+        if notes.strategy is not None and any(thunk.notes.strategy is None for thunk in thunks):
+            warnings.warn(UNHELD, ComposeWarning, stacklevel=2)
         errors = [thunk.error for thunk in thunks]
         if errors and all(error is not None for error in errors) and errors[0] is not None:
             raise errors[0]
@@ -223,13 +235,17 @@ class Composer:
 
     def _raw(self, action: Span, prompt: str, notes: GenerationNotes) -> ModelOutputThunk:
         async def work(take: Take) -> Response:
-            return await self._asker.continued(prompt, notes, take, sent=sent)
+            return await self._asker.continued(prompt, notes, take, sent=sent, unheld=unheld)
+
+        def unheld(options: dict[str, object]) -> None:
+            if (made := held()) is not None:
+                made.notes = replace(notes, options=options, strategy=None, dropped=(*notes.dropped, UNHELD))
 
         thunk = ModelOutputThunk.of(work, action=action, notes=notes)
-        sent = _marker(thunk)
+        held, sent = weakref.ref(thunk), _marker(thunk)
         if self.record_prompts:
             thunk.prompt = (Message(role="user", content=prompt),)
-        return self._told(thunk)
+        return thunk
 
     def _messages(self, view: Sequence[Span]) -> list[Message]:
         messages = self.formatter.to_messages(view)
@@ -237,17 +253,14 @@ class Composer:
             raise InvalidRequestError("There is nothing to say: neither text nor images.")
         return messages
 
-    def _told(self, thunk: ModelOutputThunk) -> ModelOutputThunk:
-        """Say what was left out, and tell who listens."""
-        for each in (*thunk.notes.dropped, *thunk.notes.conflicts):
-            warnings.warn(each, ComposeWarning, stacklevel=_CALLER)
+    def _warn(self, notes: GenerationNotes) -> None:
+        """Say what was left out, to whoever called the method that calls this."""
+        for each in (*notes.dropped, *notes.conflicts):
+            warnings.warn(each, ComposeWarning, stacklevel=3)
+
+    def _told(self, thunk: ModelOutputThunk) -> None:
         for listener in self._listeners:
             listener(thunk)
-        return thunk
-
-
-_CALLER = 4
-# Frames from a warning up to whoever called the composer.
 
 
 def _marker(thunk: ModelOutputThunk) -> Callable[[], None]:

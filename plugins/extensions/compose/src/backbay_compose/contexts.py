@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from backbay.errors import InvalidRequestError
 
 from .components import Component
 from .errors import ContextTypeMismatchError
 from .thunks import ModelOutputThunk
-from .tools import ModelTool
+from .tools import ModelTool, as_tools
 from .walks import checked
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ class Context(ABC):
             SpanError: It is no span.
         """
         checked(span)
-        made = object.__new__(type(self))
-        self._settings_to(made)
-        made._previous, made._data, made._length = self, span, self._length + 1
-        return made
+        return self._linked(self, span, self._length + 1)
 
     def _settings_to(self, made: Self) -> None:  # noqa: B027 (most contexts have none)
         """Give a new context of this chain the settings of this one."""
@@ -117,6 +114,26 @@ class Context(ABC):
     def actions_for_available_tools(self) -> list[Component[object]]:
         """Return the components of the view, oldest first, which may offer tools."""
         return [span for span in self.view_for_generation() or [] if isinstance(span, Component)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As a list: a chain of objects that each hold the one before is deeper than pickle goes.
+        return {**self.__dict__, "_previous": None, "_data": None, "_length": 0, "_chain": self.as_list()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        chain: list[Span] = state.pop("_chain")
+        self.__dict__.update(state)
+        node: Context = self._linked(None, None, 0)
+        for span in chain[:-1]:
+            node = node.add(span)
+        if chain:
+            self._previous, self._data, self._length = node, chain[-1], len(chain)
+
+    def _linked(self, previous: Context | None, data: Span | None, length: int) -> Self:
+        """Return a context with the settings of this one."""
+        made = object.__new__(type(self))
+        self._settings_to(made)
+        made._previous, made._data, made._length = previous, data, length
+        return made
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._length}>"
@@ -201,5 +218,5 @@ def offered_tools(context: Context, action: Span) -> dict[str, ModelTool]:
     for component in [*context.actions_for_available_tools(), *last]:
         shown = component.format_for_llm()
         if not isinstance(shown, str) and shown.tools:
-            found.update(shown.tools)
+            found.update(as_tools(shown.tools))
     return found

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from backbay.errors import BackbayError, InvalidRequestError, RequestError
+
+if TYPE_CHECKING:
+    from .contexts import Context
+    from .thunks import ModelOutputThunk
 
 
 class SpanError(InvalidRequestError, TypeError):
@@ -27,3 +33,22 @@ class ComponentParseError(BackbayError, ValueError):
 
 class ThunkError(BackbayError, RuntimeError):
     """A thunk is not in the state that this needs: it cannot be started, has ended, or is not computed yet."""
+
+
+class RequirementError(BackbayError):
+    """Nobody can say whether a result meets a requirement: its check raised, or no answer of it can be read."""
+
+
+class ToolRoundsError(BackbayError):
+    """The model still wants tools called after as many rounds as it had.
+
+    Attributes:
+        context: All that was said, up to the results of the last calls that were made: a program can go on from it.
+            ``None`` once the error was pickled.
+        thunk: The answer after that, whose calls were not made. ``None`` once the error was pickled.
+    """
+
+    def __init__(self, message: str, *, context: Context | None = None, thunk: ModelOutputThunk | None = None) -> None:
+        super().__init__(message)
+        self.context = context
+        self.thunk = thunk

@@ -41,6 +41,13 @@ class Formatter(Protocol):
             TemplateError: A template is missing or wrong.
         """
 
+    def check(self, span: Span) -> None:
+        """Find what can be found to be wrong with a span before all of its thunks are computed.
+
+        Raises:
+            TemplateError: A template is missing or wrong.
+        """
+
 
 class TemplateFormatter:
     """Fills the templates of components.
@@ -73,16 +80,19 @@ class TemplateFormatter:
         return self._texts(span)[id(span)]
 
     def check(self, span: Span) -> None:
-        """Compile what templates a tree has that can be told before its thunks are computed.
+        """Fill the templates of a tree that rest on no thunk that is still open; look the others over.
 
         Raises:
             TemplateError: One is missing or wrong.
         """
-        for each in spans(span, once=True):
-            if isinstance(each, Component) and not any(isinstance(part, ModelOutputThunk) for part in each.parts()):
-                shown = each.format_for_llm()
-                if isinstance(shown, TemplateRepresentation):
-                    self._template(shown)
+        done: dict[int, str] = {}
+        for each in bottom_up(span):
+            if isinstance(each, ModelOutputThunk) and not each.is_computed():
+                continue
+            if not isinstance(each, Component) or all(id(part) in done for part in each.parts()):
+                done[id(each)] = self._text(each, done)
+            elif (shown := _shown_early(each)) is not None:
+                self._template(shown)
 
     def _message(self, span: Span) -> Message | None:
         if isinstance(span, ModelOutputThunk):
@@ -102,6 +112,8 @@ class TemplateFormatter:
         content = _with_media(text, _media(span, shown))
         if shown.thinking and shown.role == "assistant":
             content = (ThinkingPart(text=shown.thinking), *_as_parts(content))
+        if not content and shown.role != "tool":
+            return None
         return Message(
             role=shown.role,
             content=content,
@@ -173,6 +185,15 @@ class TemplateFormatter:
             return self._environment.from_string(text)
         except jinja2.TemplateSyntaxError as failure:
             raise TemplateError(f"The template {name} is wrong in line {failure.lineno}: {failure.message}.") from None
+
+
+def _shown_early(component: Component[object]) -> TemplateRepresentation | None:
+    """Return how a component with open thunks looks, if it can say so by a template now."""
+    try:
+        shown = component.format_for_llm()
+    except Exception:  # noqa: BLE001 (it may well need what its thunks will say)
+        return None
+    return None if isinstance(shown, str) else shown
 
 
 def _said(thunk: ModelOutputThunk) -> Message | None:

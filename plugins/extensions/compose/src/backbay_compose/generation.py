@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Generation:
         error: Why there will be none, or ``None``.
         cancelled: Whether it was ended before it was whole.
         done: Whether there is an outcome.
-        on_end: Called once there is an outcome.
+        on_end: Called once there is an outcome, in this order; a listener can be taken out before that.
         timing: When what happened.
     """
 
@@ -67,7 +68,7 @@ class Generation:
         self._task: asyncio.Task[None] | None = None
         self._reading: set[asyncio.Future[None]] = set()
         self._ending: set[asyncio.Future[None]] = set()
-        self.on_end: list[Callable[[], None]] = []
+        self.on_end: dict[Callable[[], None], None] = {}
         self.events: list[Event] = []
         self.response: Response | None = None
         self.error: BaseException | None = None
@@ -149,9 +150,17 @@ class Generation:
         self._task = None
         _wake(self._reading)
         _wake(self._ending)
-        listeners, self.on_end = self.on_end, []
+        listeners, self.on_end = self.on_end, {}
         for listener in listeners:
+            self._call(listener)
+
+    def _call(self, listener: Callable[[], None]) -> None:
+        # One that fails must not leave the others waiting for ever.
+        try:
             listener()
+        except Exception as failure:  # noqa: BLE001 (whatever it is, the loop's handler is told)
+            loop = self._loop or asyncio.get_running_loop()
+            loop.call_exception_handler({"message": "A listener of a generation failed.", "exception": failure})
 
     async def finished(self) -> None:
         """Return once there is an outcome; starts the work. Cancelling who waits cancels nothing else."""
@@ -188,8 +197,9 @@ class Generation:
     def abandon(self) -> None:
         """End the work from anywhere, without waiting: nobody holds its thunk any more."""
         loop, task = self._loop, self._task
-        if task is not None and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+        if task is not None and loop is not None:
+            with contextlib.suppress(RuntimeError):  # The loop is closed, and has ended the task itself.
+                loop.call_soon_threadsafe(task.cancel)
 
 
 async def _turn(waiting: set[asyncio.Future[None]]) -> None:

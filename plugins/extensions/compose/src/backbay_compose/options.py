@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -35,7 +36,7 @@ class ModelOption:
     STREAM: Final = "@@@stream@@@"
     """Whether the answer is asked for as a stream; ``True`` unless said otherwise."""
     STREAM_TIMEOUT: Final = "@@@stream_timeout@@@"
-    """Seconds without anything from the vendor, before the first event and after it; ``None`` for no limit."""
+    """Seconds without anything from the vendor, before the first event and after it; ``None`` leaves the backend's."""
     STOP_SEQUENCES: Final = "@@@stop_sequences@@@"
     """Strings that end the answer."""
     LOGITS: Final = "@@@logits@@@"
@@ -79,8 +80,8 @@ class Settled:
     call: dict[str, Any] = field(default_factory=dict)
     tools: object = None
     stream: bool = True
-    context_window: object = None
-    logits: object = None
+    context_window: int | None = None
+    logits: int | None = None
     conflicts: tuple[str, ...] = ()
 
 
@@ -98,20 +99,19 @@ def settle(base: Mapping[str, object], over: Mapping[str, object] | None) -> Set
     if over is not None and not isinstance(over, Mapping):
         raise InvalidRequestError(f"model_options is a {type(over).__name__}; give a mapping.")
     names, conflicts = _merged(_unified(base), _unified(over or {}))
-    window, logits = names.pop(ModelOption.CONTEXT_WINDOW, None), names.pop(ModelOption.LOGITS, None)
+    window = _whole(names, "CONTEXT_WINDOW", ModelOption.CONTEXT_WINDOW, 1)
+    logits = _whole(names, "LOGITS", ModelOption.LOGITS, 0)
     tools = names.pop(ModelOption.TOOLS, None)
     stream = names.pop(ModelOption.STREAM, True)
     if not isinstance(stream, bool):
         raise InvalidRequestError(f"ModelOption.STREAM is {stream!r}; give True or False.")
     call: dict[str, Any] = {}
     extra: dict[str, object] = {}
+    timeout = names.pop(ModelOption.STREAM_TIMEOUT, None)
     for name, value in names.items():
-        if name == ModelOption.STREAM_TIMEOUT:
-            _set_timeout(call, value)
-        elif name in OPTION_NAMES:
-            call[name] = value
-        else:
-            extra[name] = value
+        (call if name in OPTION_NAMES else extra)[name] = value
+    if timeout is not None:
+        _set_timeout(call, timeout)
     if extra:
         call["extra"] = {**(call.get("extra") or {}), **extra}
     return Settled(call, tools, stream, window, logits, tuple(conflicts))
@@ -119,7 +119,8 @@ def settle(base: Mapping[str, object], over: Mapping[str, object] | None) -> Set
 
 def _unified(given: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     """Return options by one name each, and what was given twice."""
-    for name in given:
+    vendor = given.get("extra")
+    for name in [*given, *(vendor if isinstance(vendor, Mapping) else ())]:
         _check_name(name)
     found = dict(given)
     conflicts: list[str] = []
@@ -179,8 +180,16 @@ def _both(under: object, over: object) -> dict[str, object] | None:
     return found
 
 
+def _whole(names: dict[str, object], shown: str, name: str, least: int) -> int | None:
+    """Take out an option that is a whole number."""
+    value = names.pop(name, None)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= least):
+        return value
+    raise InvalidRequestError(f"ModelOption.{shown} is {value!r}; give a whole number, {least} or more, or None.")
+
+
 def _set_timeout(call: dict[str, Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise InvalidRequestError(f"ModelOption.STREAM_TIMEOUT is {value!r}; give seconds above 0, or None.")
     limits = call.get("limits")
     given = dict(limits) if isinstance(limits, Mapping) else {}

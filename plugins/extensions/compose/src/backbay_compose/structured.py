@@ -39,6 +39,9 @@ _NEEDS: Mapping[Strategy, tuple[Capability, ...]] = {
     "prompt": (),
 }
 
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
+# What the name of a tool cannot have; that of a generic class has brackets.
+
 _OPENING = re.compile(r"[{\[]")
 _TRIES = 100
 # Places in an answer where its JSON may begin.
@@ -47,8 +50,13 @@ Ask = Callable[[Sequence[Message], Mapping[str, Any], Take], Awaitable[Response]
 """Asks the backend: messages, options, and where events go."""
 
 
-def choose(backend: Backend, wanted: Strategy | None) -> Strategy:
+def choose(backend: Backend, wanted: Strategy | None, *, raw: bool = False) -> Strategy:
     """Return the best strategy that a backend declares, in full if any is, or else for some of its models.
+
+    Args:
+        backend: The backend.
+        wanted: The one that it must be; ``None`` for the best.
+        raw: Whether it is asked to continue raw text, which has no tools.
 
     Raises:
         InvalidRequestError: ``wanted`` is none, or the backend cannot.
@@ -61,7 +69,7 @@ def choose(backend: Backend, wanted: Strategy | None) -> Strategy:
             known.require(need, backend=backend.id, model=backend.model)
         return wanted
     for good in (Support.FULL, Support.VERSIONED):
-        for strategy in STRATEGIES[:-1]:
+        for strategy in ("schema",) if raw else STRATEGIES[:-1]:
             found = [known[need] for need in _NEEDS[strategy]]
             if all(support in (Support.FULL, good) for support in found):
                 return strategy
@@ -133,7 +141,7 @@ class Wanted:
 
 async def _by_tool(wanted: Wanted) -> Response:
     form = wanted.form
-    name = form.__name__[:64]
+    name = _NO_NAME.sub("_", form.__name__)[:64]
     told = f"Give the answer as {name}. {form.__doc__ or ''}".strip()
     spec = ToolSpec(name=name, description=told, parameters=form.model_json_schema())
     options = {**wanted.options, "tools": [spec], "tool_choice": name}

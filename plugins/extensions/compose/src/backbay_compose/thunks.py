@@ -63,6 +63,7 @@ class ModelOutputThunk(Outcome):
         super().__init__(value, meta, parsed_repr, tool_calls)
         self._generation: Generation | None = None
         self._streamed: int | None = None
+        self._trace: TracebackType | None = None
         self.action: Span | None = None
         self.waits_for: tuple[ModelOutputThunk, ...] = ()
 
@@ -88,7 +89,7 @@ class ModelOutputThunk(Outcome):
             if (thunk := held()) is not None:
                 thunk._adopt(generation)  # noqa: SLF001 (of this class)
 
-        generation.on_end.append(ended)
+        generation.on_end[ended] = None
         return made
 
     def __repr__(self) -> str:
@@ -208,7 +209,8 @@ class ModelOutputThunk(Outcome):
             generation.abandon()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_generation": None, "_streamed": None, "waits_for": ()}
+        left_behind = {"_generation": None, "_streamed": None, "_trace": None, "waits_for": ()}
+        return {**super().__getstate__(), **left_behind}
 
     # What the composer does with it.
 
@@ -232,7 +234,12 @@ class ModelOutputThunk(Outcome):
         if self.is_done:
             listener()
         else:
-            self._work().on_end.append(listener)
+            self._work().on_end[listener] = None
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` no more; nothing happens where it was called, or never given."""
+        if self._generation is not None:
+            self._generation.on_end.pop(listener, None)
 
     def _work(self) -> Generation:
         if self._generation is None:
@@ -242,6 +249,7 @@ class ModelOutputThunk(Outcome):
     def _adopt(self, generation: Generation) -> None:
         """Take over the outcome of its generation, and let go of that."""
         self._cancelled, self.error, self._response = generation.cancelled, generation.error, generation.response
+        self._trace = None if self.error is None else self.error.__traceback__
         if generation.response is not None:
             self._value = generation.response.text
             self.tool_calls = bound(generation.response.tool_calls, self.notes.tools)
@@ -250,6 +258,17 @@ class ModelOutputThunk(Outcome):
         if self._streamed is None:
             self._generation = None  # Whoever reads the events holds it.
 
+    def failure(self) -> BaseException:
+        """Return its error, ready to be raised once more.
+
+        Raises:
+            ThunkError: It has none.
+        """
+        if self.error is None:
+            raise ThunkError("This thunk has no error.")
+        # Each raise would add to the traceback, which would never end where many await one failure.
+        return self.error.with_traceback(self._trace)
+
     def _raise_failure(self) -> None:
         if self.error is not None and self._value is None:
-            raise self.error
+            raise self.failure()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, get_type_hints
 
 import docstring_parser
@@ -62,6 +64,17 @@ class ModelTool:
         fields = type(checked).model_fields
         return {field.alias or name: getattr(checked, name) for name, field in fields.items() if name in given}
 
+    def named(self, name: str) -> ModelTool:
+        """Return this tool under a name, which is what a model calls it by."""
+        return self if name == self.name else ModelTool(self.func, name=name, description=self.description)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A decorated function is found under its name as this tool, and not as the function that pickle looks for.
+        module, name = getattr(self.func, "__module__", ""), getattr(self.func, "__qualname__", "")
+        if getattr(sys.modules.get(module), name, None) is self:
+            return _in_module, (module, name)
+        return _anew, (self.func, self.name, self.description)
+
     def __repr__(self) -> str:
         return f"ModelTool({self.name})"
 
@@ -98,6 +111,14 @@ class ModelToolCall:
         return self.func.func(**self.args)
 
 
+def _in_module(module: str, name: str) -> object:
+    return getattr(import_module(module), name)
+
+
+def _anew(func: Callable[..., object], name: str, description: str) -> ModelTool:
+    return ModelTool(func, name=name, description=description)
+
+
 def tool(func: Callable[..., object]) -> ModelTool:
     """Make a function a tool; a decorator. As ``ModelTool``."""
     return ModelTool(func)
@@ -111,7 +132,8 @@ def as_tools(given: object) -> dict[str, ModelTool]:
     """
     if isinstance(given, Mapping):
         return {
-            name: each if isinstance(each, ModelTool) else ModelTool(each, name=name) for name, each in given.items()
+            name: each.named(name) if isinstance(each, ModelTool) else ModelTool(each, name=name)
+            for name, each in given.items()
         }
     if not isinstance(given, Iterable) or isinstance(given, str):
         raise SpanError(f"Tools are given as a list or a mapping, not as a {type(given).__name__}.")
@@ -141,6 +163,8 @@ def _bound(call: ToolCall, tools: Mapping[str, ModelTool]) -> ModelToolCall:
             arguments = made.check(arguments)
         except SpanError as failure:
             error = failure.message
+        except Exception as failure:  # noqa: BLE001 (a validator of the program's own may raise anything)
+            error = f"the arguments of {call.name} cannot be checked: {type(failure).__name__}: {failure}"
     return ModelToolCall(call.name, made, arguments, call.id, error, call.raw_arguments)
 
 

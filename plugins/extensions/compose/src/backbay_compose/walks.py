@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from backbay.errors import InvalidRequestError, LimitExceededError
@@ -63,14 +63,18 @@ def spans(root: object, *, once: bool = False) -> Iterator[Span]:
 
 
 def bottom_up(root: object) -> Iterator[Span]:
-    """Yield a span and all below it, each once, and what a component is made of before it. Raises as ``spans``."""
+    """Yield a span and all below it, each once, and what a component is made of before it. Raises as ``spans``.
+
+    While it is read, no identity of a span that it gave is another's.
+    """
     return (span for span, leaving in _steps(root, once=True) if leaving)
 
 
-def _steps(root: object, *, once: bool) -> Iterator[tuple[Span, bool]]:
-    # A stack, since a tree may be deeper than Python's own.
+def _steps(root: object, *, once: bool, skip: Container[int] = ()) -> Iterator[tuple[Span, bool]]:
+    # A stack, since a tree may be deeper than Python's own. What was seen is kept, since parts() may make its spans
+    # anew, and the identity of one that is gone is given to the next.
     above: set[int] = set()
-    seen: set[int] = set()
+    seen: dict[int, Span] = {}
     stack: list[tuple[object, bool]] = [(root, False)]
     while stack:
         value, leaving = stack.pop()
@@ -81,9 +85,10 @@ def _steps(root: object, *, once: bool) -> Iterator[tuple[Span, bool]]:
             continue
         if id(span) in above:
             raise CycleError(f"A {type(span).__name__} contains itself.")
-        if once and id(span) in seen:
+        if id(span) in skip or (once and id(span) in seen):
             continue
-        seen.add(id(span))
+        if once:
+            seen[id(span)] = span
         yield span, False
         stack.append((span, True))
         if isinstance(span, Component):
@@ -105,14 +110,22 @@ def generate_walk(action: Span) -> list[ModelOutputThunk]:
         SpanError: Something in it is no span.
         CycleError: A component contains itself.
     """
-    return [span for span in spans(action) if isinstance(span, ModelOutputThunk) and not span.is_computed()]
+    # What holds no such thunk is looked into once: shared components would else be walked through time and again.
+    settled: dict[int, Span] = {}
+    for span in bottom_up(action):
+        parts = _parts(span) if isinstance(span, Component) else ()
+        if not _is_pending(span) and all(id(part) in settled for part in parts):
+            settled[id(span)] = span
+    return [span for span, leaving in _steps(action, once=False, skip=settled) if not leaving and _is_pending(span)]
+
+
+def _is_pending(span: object) -> TypeGuard[ModelOutputThunk]:
+    return isinstance(span, ModelOutputThunk) and not span.is_computed()
 
 
 def pending(action: Span) -> Iterator[ModelOutputThunk]:
-    """Yield the thunks of a tree that are not computed yet, each once. Raises as ``generate_walk``."""
-    for span in spans(action, once=True):
-        if isinstance(span, ModelOutputThunk) and not span.is_computed():
-            yield span
+    """Return the thunks of a tree that are not computed yet, each once. Raises, when read, as ``generate_walk``."""
+    return (span for span in spans(action, once=True) if _is_pending(span))
 
 
 async def do_generate_walk(
@@ -157,15 +170,19 @@ async def do_generate_walks(
         async with asyncio.timeout(deadline):
             await walk.run()
     except TimeoutError:
-        if deadline is None or walk.ended:
+        if deadline is None:
             raise
-        await asyncio.gather(*(thunk.cancel_generation() for thunk in unique))
+        await walk.cancel()
         raise LimitExceededError(
             f"The walk was not done within {deadline:g} s; what was left of it is cancelled.",
             limit="total",
             seconds=deadline,
         ) from None
-    walk.raise_failure()
+    failed = next(filter(_failed, unique), None)
+    if failed is not None:
+        if on_failure == "cancel":
+            await walk.cancel()
+        raise failed.failure()
 
 
 class _Walk:
@@ -178,29 +195,42 @@ class _Walk:
         self._cancel = cancel
         self._concurrency = concurrency or len(thunks)
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.ended = False
+        self._listeners: dict[ModelOutputThunk, Callable[[], None]] = {}
 
     async def run(self) -> None:
+        """Return when all are done, or when one failed that ends the walk."""
         for thunk in self._thunks:
             thunk.check_start()
         for _ in range(self._concurrency):
             self._next()
-        if self._left:
-            await self._done
-        self.ended = True
-        if self._cancel and any(map(_failed, self._thunks)):
-            await asyncio.gather(*(thunk.cancel_generation() for thunk in self._thunks))
+        try:
+            if self._left > 0:
+                await self._done
+        finally:
+            # A walk that was ended early must not keep thunks alive that nobody else holds.
+            for thunk, listener in self._listeners.items():
+                thunk.forget(listener)
+            self._listeners.clear()
+
+    async def cancel(self) -> None:
+        """Cancel all that are not done."""
+        await asyncio.gather(*(thunk.cancel_generation() for thunk in self._thunks))
 
     def _next(self) -> None:
         """Start one more, if any is left and none failed that ends the walk."""
-        for thunk in self._waiting:
+        while self._left > 0:
+            thunk = next(self._waiting, None)
+            if thunk is None:
+                return
             if not thunk.is_done:
                 thunk.start()
-                thunk.when_done(functools.partial(self._ended, thunk))
+                self._listeners[thunk] = listener = functools.partial(self._ended, thunk)
+                thunk.when_done(listener)
                 return
             self._count(thunk)
 
     def _ended(self, thunk: ModelOutputThunk) -> None:
+        self._listeners.pop(thunk, None)
         self._count(thunk)
         if not self._done.done():
             self._next()
@@ -211,11 +241,6 @@ class _Walk:
             self._left = 0
         if self._left <= 0 and not self._done.done():
             self._done.set_result(None)
-
-    def raise_failure(self) -> None:
-        for thunk in self._thunks:
-            if _failed(thunk) and thunk.error is not None:
-                raise thunk.error
 
 
 def _failed(thunk: ModelOutputThunk) -> bool:
