@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from backbay import hooks
 from backbay_conformance import stalls
 
 pytest_plugins = ["pytester"]  # the suite of tests/conformance is tested by running it
@@ -32,8 +33,18 @@ _VENDORS = ("OPENAI_", "LLAMA", "AWS_", "AZURE_", "GOOGLE_", "OLLAMA_", "BACKBAY
 """How the names of variables end, or begin, that specs read."""
 
 
-_KEPT = {"BACKBAY_KEYS": "keys", "BACKBAY_OAUTH_CLIENTS": "oauth-clients.toml", "BACKBAY_CATALOGUE": "catalogue.sqlite"}
+_KEPT = {
+    "BACKBAY_KEYS": "keys",
+    "BACKBAY_OAUTH_CLIENTS": "oauth-clients.toml",
+    "BACKBAY_CATALOGUE": "catalogue.sqlite",
+    "BACKBAY_CACHE": "cache.sqlite",
+}
 """Variables that say where something is kept between runs, and a name for a place where nothing is."""
+
+
+def pytest_sessionstart() -> None:
+    """Load the installed hooks: a test that first loads them where nothing is installed would hide them from others."""
+    hooks.load(quiet=True)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,6 +66,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     for name in os.environ:
         if name.startswith(_VENDORS) or name.endswith(_SETTINGS):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("BACKBAY_LOGS", "off")
     for name, file in _KEPT.items():
         monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "nothing-kept" / file))
 

@@ -105,7 +105,8 @@ class Backend(Facets):
             RequestError: The request cannot work; no I/O has happened.
         """
         call = self._prepare(messages, options, Capability.STREAMING)
-        return EventStream(call, lambda: self._events(call), self.settings.retry, self._listener(call))
+        listener = self._listener(call, Capability.GENERATE)
+        return EventStream(call, lambda: self._events(call), self.settings.retry, listener)
 
     @final
     async def complete(self, messages: MessagesInput, **options: Unpack[Options]) -> Response:
@@ -120,7 +121,8 @@ class Backend(Facets):
         """
         if not self._has_whole:
             return await self.stream(messages, **options).collect()
-        return await self._answered(self._prepare(messages, options, Capability.GENERATE), self._whole)
+        need = Capability.GENERATE
+        return await self._answered(self._prepare(messages, options, need), self._whole, need)
 
     @final
     async def complete_raw(self, prompt: str, **options: Unpack[Options]) -> Response:
@@ -137,16 +139,23 @@ class Backend(Facets):
             InvalidRequestError: The prompt is no string, or an option is one of a conversation; no I/O has happened.
             BackbayError: As ``complete`` raises.
         """
-        return await self._answered(self._prepare(prompt, options, Capability.COMPLETE_RAW), self._continued)
+        need = Capability.COMPLETE_RAW
+        return await self._answered(self._prepare(prompt, options, need), self._continued, need)
 
-    async def _answered(self, call: Call, once: Callable[[Call], Awaitable[Response]]) -> Response:
+    async def _answered(
+        self, call: Call, once: Callable[[Call], Awaitable[Response]], operation: Capability
+    ) -> Response:
         """Return the answer that ``once`` gives, within the call's limits and retries; let hooks see how it ends."""
-        listener = self._listener(call)
+        listener = self._listener(call, operation)
         try:
             answer = await call.attempt(lambda: once(call), self.settings.retry)
         except BackbayError as error:
             if listener.on_error is not None:
                 listener.on_error(error)
+            raise
+        except BaseException:
+            if listener.on_close is not None:
+                listener.on_close()
             raise
         finally:
             call.close()
@@ -223,9 +232,9 @@ class Backend(Facets):
         lacked += NO_PLACE if raw else ()
         return {name: value for name, value in self.spec.defaults.items() if name not in lacked}
 
-    def _listener(self, call: Call) -> Listener:
+    def _listener(self, call: Call, operation: Capability) -> Listener:
         if not hooks.anybody():
             return Listener()
         request = call.request
         assert request is not None
-        return hooks.listener(self, request)
+        return hooks.listener(self, request, operation, call)

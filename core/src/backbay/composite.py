@@ -190,14 +190,20 @@ class Composite(Backend):
             raise
         return call
 
-    async def _simple(self, once: Callable[[Call], Awaitable[T]], limits: Limits, model: str | None = None) -> T:
+    async def _simple(
+        self,
+        once: Callable[[Call], Awaitable[T]],
+        limits: Limits,
+        model: str | None = None,
+        operation: Capability | None = None,
+    ) -> T:
         call = CompositeCall(self.id, model, limits.over(self.settings.limits))
         try:
             return await call.attempt(lambda: once(call), self.settings.retry)
         finally:
             call.close()
 
-    def _listener(self, call: Call) -> Listener:
+    def _listener(self, call: Call, operation: Capability) -> Listener:
         return Listener()
 
 

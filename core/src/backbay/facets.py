@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar, Unpack, final
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, final
 
+from . import hooks
 from .attempt import Call
 from .capabilities import Capabilities, Capability
 from .errors import BackbayError, ClosedError, InvalidRequestError
@@ -24,7 +25,11 @@ from .response import Embeddings, Health, ModelInfo, Ranking
 from .settings import Settings
 from .spec import BackendSpec
 
+if TYPE_CHECKING:
+    from .backend import Backend
+
 T = TypeVar("T")
+A = TypeVar("A", Embeddings, Ranking)
 
 _MODELS_KEPT = 256
 # Models whose capabilities a backend keeps: working them out anew for each call costs more than all else before it.
@@ -164,7 +169,12 @@ class Facets(ABC):
         if not texts:
             return Embeddings(vectors=[], attempts=0)
         wanted = model or self.model
-        return await self._simple(lambda call: self._vectors(call, texts, extra or {}), as_limits(limits), wanted)
+        return await self._simple(
+            lambda call: _counted(self._vectors(call, texts, extra or {}), call),
+            as_limits(limits),
+            wanted,
+            Capability.EMBEDDINGS,
+        )
 
     @final
     async def rerank(
@@ -202,7 +212,10 @@ class Facets(ABC):
             return Ranking(results=[], attempts=0)
         wanted = model or self.model
         return await self._simple(
-            lambda call: self._ranking(call, query, texts, top_n, extra or {}), as_limits(limits), wanted
+            lambda call: _counted(self._ranking(call, query, texts, top_n, extra or {}), call),
+            as_limits(limits),
+            wanted,
+            Capability.RERANK,
         )
 
     @final
@@ -286,9 +299,20 @@ class Facets(ABC):
         self._check_open()
         self.capabilities(model).require(capability, backend=self.id, model=model or self.model)
 
-    async def _simple(self, once: Callable[[Call], Awaitable[T]], limits: Limits, model: str | None = None) -> T:
+    async def _simple(
+        self,
+        once: Callable[[Call], Awaitable[T]],
+        limits: Limits,
+        model: str | None = None,
+        operation: Capability | None = None,
+    ) -> T:
         call = Call(self.id, model, limits.over(self.settings.limits), closed=self._closed)
+        observation = None if operation is None else hooks.observe(cast("Backend", self), operation, model)
         try:
-            return await call.attempt(lambda: once(call), self.settings.retry)
+            return await hooks.follow(observation, call, call.attempt(lambda: once(call), self.settings.retry))
         finally:
             call.close()
+
+
+async def _counted(answer: Awaitable[A], call: Call) -> A:
+    return replace(await answer, attempts=call.attempts)

@@ -19,17 +19,19 @@ from .retry import RetryPolicy
 class Listener:
     """Where a stream reports; the backend fills in what somebody listens to."""
 
-    __slots__ = ("on_error", "on_event", "on_response")
+    __slots__ = ("on_close", "on_error", "on_event", "on_response")
 
     def __init__(
         self,
         on_event: Callable[[Event], None] | None = None,
         on_response: Callable[[Response], None] | None = None,
         on_error: Callable[[BackbayError], None] | None = None,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self.on_event = on_event
         self.on_response = on_response
         self.on_error = on_error
+        self.on_close = on_close
 
 
 class EventStream(AsyncIterator[Event]):
@@ -167,6 +169,7 @@ class EventStream(AsyncIterator[Event]):
                 failure = ClosedError("The stream was closed while it was being read.")
         if not isinstance(failure, Exception):
             self._closed = True
+            self._let_go()
             return failure
         error = self._call.explain(failure, self._fold)
         self._failure = error
@@ -190,6 +193,12 @@ class EventStream(AsyncIterator[Event]):
                 await asyncio.sleep(0)
         self._closed = True
         await self._release()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Say that nobody waits for the rest of the answer."""
+        if self._listener.on_close is not None:
+            self._listener.on_close()
 
     async def __aenter__(self) -> Self:
         return self
