@@ -200,6 +200,7 @@ WHOLE = "tests/integration"
 GATEWAY = "plugins/extensions/gateway/tests/test_app"
 GATEWAY_KEYS = "plugins/extensions/gateway/tests/test_keys"
 CATALOGUE = "plugins/extensions/catalogue/tests"
+BATCH = "plugins/extensions/batch/tests"
 CONNECT = "plugins/extensions/connect/tests"
 
 ELSEWHERE: Mapping[int, tuple[str, ...]] = {
@@ -289,6 +290,7 @@ ELSEWHERE: Mapping[int, tuple[str, ...]] = {
         f"{GATEWAY}_guard.py::test_row_160_without_a_good_key_nothing_is_told",
         f"{GATEWAY_KEYS}_admission.py::test_what_is_no_key_is_refused_and_never_repeated",
     ),
+    152: (f"{LAWS}/connections.py::test_no_connection_is_opened_but_to_the_backends_own_address",),
     161: (f"{GATEWAY}_guard.py::test_row_161_clients_decide_about_no_address_and_no_key",),
     162: (
         f"{GATEWAY_KEYS}_hard_limits.py::test_limits_hold_for_any_order_of_what_three_processes_do_and_where_they_die",
@@ -301,6 +303,12 @@ ELSEWHERE: Mapping[int, tuple[str, ...]] = {
     164: (
         f"{GATEWAY}_operation.py::test_row_164_a_stop_lets_streams_end_and_takes_no_more",
         f"{GATEWAY}_operation.py::test_row_164_streams_that_do_not_end_in_time_are_told_so_and_broken_off",
+    ),
+    165: (
+        f"{BATCH}/test_kills.py::test_kills_at_random_moments_lose_nothing_and_repeat_only_what_was_under_way",
+        f"{BATCH}/test_kills.py::test_the_lock_of_a_killed_run_is_gone_with_it",
+        f"{BATCH}/test_disk.py::test_a_file_that_may_not_grow_ends_the_run_with_a_clear_error_and_the_next_one_goes_on",
+        f"{BATCH}/test_lines.py::test_what_is_no_request_is_an_error_with_a_code",
     ),
     166: (
         f"{CATALOGUE}/test_refresh.py::test_a_million_models_are_refused_whole",
@@ -329,6 +337,5 @@ ELSEWHERE: Mapping[int, tuple[str, ...]] = {
 
 LATER: Mapping[int, str] = {
     29: "optional, and not made: a limit of throughput before the first event",
-    165: "batches",
 }
 """What is not there yet, by number: what it comes with."""

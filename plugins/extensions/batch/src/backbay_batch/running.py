@@ -1,0 +1,191 @@
+"""A batch from its command to its summary: files opened, a run, a report now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from backbay import BackbayError, Backend, Limits
+from backbay.limits import NO_LIMITS
+
+from .engine import Engine, Target, find_engine
+from .errors import BatchStorageError
+from .keeper import Keeper
+from .prices import known_price
+from .rows import Totals
+from .rules import Rules
+from .run import Report, Run
+from .setup import Files, Opened, open_batch, settings_of
+from .summary import Control, Progress, Summary
+
+LIMITS = Limits(total=600.0)
+"""Limits of each call where none are given: a call that nobody answers must not hold up a batch for ever."""
+
+_REPORT_EVERY = 0.2
+# Seconds.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """All that a run is told.
+
+    Attributes:
+        files: The files.
+        backend: Whom to ask.
+        arguments: Keyword arguments of ``connect``.
+        key_variable: As in ``Target``.
+        engine: The engine, or its name.
+        rules: What bounds the run.
+    """
+
+    files: Files
+    backend: str | Backend
+    arguments: Mapping[str, object]
+    key_variable: str | None = None
+    engine: str | Engine = "local"
+    rules: Rules = field(default_factory=Rules)
+
+    @property
+    def model(self) -> str | None:
+        """The model that all lines are asked of; ``None`` if each names its own."""
+        if isinstance(self.backend, Backend):
+            return self.backend.model
+        from backbay.selection import split
+
+        return split(self.backend)[1]
+
+    async def target(self) -> tuple[Target, Rules]:
+        """Return whom to ask, and the rules, with a price where one is known.
+
+        Raises:
+            BackbayError: Nobody of that name is there, or the set-up cannot work.
+        """
+        arguments = dict(self.arguments)
+        if arguments.get("limits") in (None, NO_LIMITS):
+            arguments["limits"] = LIMITS
+        found = Target(
+            backend=self.backend,
+            arguments=arguments,
+            key_variable=self.key_variable,
+            concurrency=self.rules.concurrency,
+        )
+        # Raises now, before there are any files, what would be wrong for each line.
+        async with found.connected() as backend:
+            price = self.rules.price or known_price(backend)
+        return found, replace(self.rules, price=price)
+
+
+async def run(batch: Batch, *, progress: Report | None = None, control: Control | None = None) -> Summary:
+    """Run a batch; arguments and errors as in ``run_batch``."""
+    control = control or Control()
+    began = time.monotonic()
+    engine = find_engine(batch.engine) if isinstance(batch.engine, str) else batch.engine
+    target, rules = await batch.target()
+    opened = await _open(batch, progress, control)
+    if opened is None:
+        return _unread(batch, began)
+    keeper = Keeper(opened.source, opened.journal, opened.output)
+    try:
+        before = keeper.totals()
+        running = Run(opened, keeper, engine, target, rules=rules, before=before, model=batch.model, control=control)
+        await _run_and_report(running, keeper, progress)
+        after = keeper.totals()
+    finally:
+        await asyncio.shield(keeper.aclose())
+    return _summary(batch, running, after, began)
+
+
+async def _open(batch: Batch, progress: Report | None, control: Control) -> Opened | None:
+    """Open the files in a thread; ``None`` if the run was told to stop while the input was read."""
+    loop = asyncio.get_running_loop()
+    cancelled: list[bool] = []
+
+    def seen(count: int) -> None:
+        if progress is not None:
+            loop.call_soon_threadsafe(progress, Progress(lines=count, reading=True))
+
+    work = asyncio.to_thread(
+        open_batch,
+        batch.files,
+        settings_of(batch.backend, batch.arguments),
+        seen=seen,
+        stopped=lambda: control.stopping or bool(cancelled),
+    )
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        cancelled.append(True)
+        opened = await task  # The thread ends soon, and what it has opened must be closed.
+        if opened is not None:
+            await Keeper(opened.source, opened.journal, opened.output).aclose()
+        raise
+
+
+async def _run_and_report(running: Run, keeper: Keeper, progress: Report | None) -> None:
+    reporter = asyncio.create_task(_report(running, progress))
+    try:
+        await running.run()
+    except BatchStorageError:
+        # What can still be written is; why something cannot is known.
+        with suppress(BackbayError):
+            await keeper.finish()
+        raise
+    except BaseException:
+        await asyncio.shield(keeper.finish())
+        raise
+    else:
+        await keeper.finish()
+    finally:
+        reporter.cancel()
+        with suppress(asyncio.CancelledError):
+            await reporter
+        if progress is not None:
+            progress(running.progress())
+
+
+async def _report(running: Run, progress: Report | None) -> None:
+    while progress is not None:
+        progress(running.progress())
+        await asyncio.sleep(_REPORT_EVERY)
+
+
+def _summary(batch: Batch, running: Run, after: Totals, began: float) -> Summary:
+    return Summary(
+        lines=after.lines,
+        answered=after.answered,
+        failed=after.failed,
+        bad=after.bad,
+        waiting=after.lines - after.answered - after.failed - after.bad,
+        asked=running.asked,
+        input_tokens=after.input,
+        output_tokens=after.output,
+        cost=running.cost,
+        seconds=time.monotonic() - began,
+        stopped=running.stopped if after.answered + after.failed + after.bad < after.lines else None,
+        reason=running.reason,
+        output=batch.files.output,
+        journal=batch.files.journal,
+    )
+
+
+def _unread(batch: Batch, began: float) -> Summary:
+    return Summary(
+        lines=0,
+        answered=0,
+        failed=0,
+        bad=0,
+        waiting=0,
+        asked=0,
+        input_tokens=0,
+        output_tokens=0,
+        cost=None,
+        seconds=time.monotonic() - began,
+        stopped="interrupted",
+        reason="It was interrupted while the input was read for the first time; nothing was asked for.",
+        output=batch.files.output,
+        journal=batch.files.journal,
+    )
