@@ -267,3 +267,8 @@ def test_an_empty_context_is_pickled_too():
     other = pickle.loads(pickle.dumps(SimpleContext()))
     assert other.is_root_node
     assert other.as_list() == []
+
+
+def test_an_empty_context_is_true_so_that_nothing_takes_its_place():
+    assert not len(SimpleContext())
+    assert SimpleContext()

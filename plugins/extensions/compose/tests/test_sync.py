@@ -9,7 +9,7 @@ import pytest
 import backbay
 from backbay.errors import LoopError
 from backbay.testing import Pause, Reply, ScriptedServer
-from backbay_compose import CBlock, ChatContext, Instruction, SimpleContext, SyncComposer
+from backbay_compose import CBlock, ChatContext, Instruction, SimpleContext, SyncComposer, run_tools
 
 
 def chunk(text, finish=None):
@@ -54,3 +54,15 @@ def test_cancel_ends_the_request_and_keeps_what_came():
             assert "One, two".startswith(thunk.value)
             assert server.wait_for(lambda seen: bool(seen.hangups), 1.0)
         backbay.SyncBackend(backend).close()
+
+
+def test_the_package_s_own_coroutines_can_be_waited_for():
+    def add(first: int, second: int) -> int:
+        """Add two numbers."""
+        return first + second
+
+    with SyncComposer("local:tiny") as composer:
+        work = run_tools(composer.composer, CBlock("Add 2 and 3."), ChatContext(), tools=[add], rounds=3)
+        thunk, context = composer.wait(work)
+        assert thunk.is_computed()
+        assert len(context) == 4

@@ -193,7 +193,8 @@ class ToolResult(Component[str]):
         content: The result, as text or as a span.
         call_id: The id of the call.
         name: The tool's name.
-        is_error: Whether the tool failed.
+        is_error: Whether the tool failed, said in a field of its own: some wires have none, and refuse that. In words,
+            as ``run_tools`` says it, it can be said on every wire.
     """
 
     def __init__(self, content: str | Span, *, call_id: str, name: str, is_error: bool = False) -> None:

@@ -75,6 +75,10 @@ class Context(ABC):
     def __len__(self) -> int:
         return self._length
 
+    def __bool__(self) -> bool:
+        # An empty context is one: ``given or ChatContext()`` must not take another in its place.
+        return True
+
     def _backwards(self) -> Iterator[Span]:
         node: Context | None = self
         while node is not None and node.node_data is not None:

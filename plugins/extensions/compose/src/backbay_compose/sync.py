@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .components import Span
 
 C = TypeVar("C", bound=Context)
+T = TypeVar("T")
 
 
 async def _next(pieces: AsyncIterator[str]) -> str | None:
@@ -119,6 +120,13 @@ class SyncComposer:
     ) -> None:
         """Compute all thunks in some trees. As ``do_generate_walks``."""
         run(do_generate_walks(actions, concurrency=concurrency, deadline=deadline, on_failure=on_failure))
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of a coroutine of this package, run where the thunks are computed.
+
+        result = composer.wait(sample(composer.composer, action, context, requirements))
+        """
+        return run(work)
 
     def cancel(self, thunk: ModelOutputThunk) -> None:
         """End a thunk's work. As ``ModelOutputThunk.cancel_generation``."""
