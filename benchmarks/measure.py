@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from clients import ASYNC, SYNC, AsyncClient, SyncClient
+from peers import PEERS
 from stub import ANSWER, arguments, pieces
 
 CHUNKS = 1000
@@ -136,7 +137,7 @@ def measure_sync(client: SyncClient, seconds: float) -> dict[str, float]:
 
 
 async def _asynchronously(name: str, base_url: str, seconds: float) -> dict[str, float]:
-    return await measure_async(ASYNC[name](base_url), seconds)
+    return await measure_async({**ASYNC, **PEERS}[name](base_url), seconds)
 
 
 def main(name: str, base_url: str, seconds: float) -> int:

@@ -6,8 +6,10 @@ was disturbed least says most.
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 
@@ -37,6 +39,17 @@ def versions() -> str:
         except metadata.PackageNotFoundError:
             found.append(f"{name} not installed")
     return ", ".join(found)
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures were measured on."""
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def tables(rounds: Rounds) -> str:
