@@ -51,7 +51,7 @@ def test_every_schedule_has_its_own_name_and_the_names_say_what_the_issue_wants(
     "schedule", [one for one in WHOLE if one.make(BODY, "text/plain").framing == "chunked"], ids=str
 )
 def test_a_whole_schedule_brings_all_of_the_body(schedule):
-    data, ended = _came(schedule.make(BODY, "text/plain"), 0.4)
+    data, ended = _came(schedule.make(BODY, "text/plain"), 1.2)
     assert (_unchunked(data), ended) == (BODY, "silence")  # the connection is kept
 
 

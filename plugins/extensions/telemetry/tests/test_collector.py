@@ -185,7 +185,7 @@ def test_a_provider_that_only_the_environment_names_is_found():
 
 
 def test_the_quickstart_of_the_readme_prints_its_span():
-    [quickstart] = re.findall(r"```python\n(import backbay\n.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    quickstart, *_ = re.findall(r"```python\n(import backbay\n.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     said = program(quickstart)
     assert '"name": "chat tiny"' in said
     assert '"gen_ai.usage.input_tokens"' in said
