@@ -6,6 +6,7 @@ makes them, ``run.py --peers FOLDER`` measures what is in them. A library that i
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -26,6 +27,8 @@ class LiteLLM:
     """litellm's own function, asynchronous."""
 
     def __init__(self, base_url: str) -> None:
+        # It would ask the network for prices while it is imported, for many seconds where there is none.
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         import litellm
 
         litellm.telemetry = False
