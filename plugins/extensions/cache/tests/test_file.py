@@ -120,6 +120,7 @@ def test_a_forked_child_has_its_own_connection(python):
         child = os.fork()
         if child == 0:
             print([asyncio.run(backend.complete(text)).attempts for text in ("hi", "ho")], flush=True)
+            asyncio.run(backend.aclose())  # which waits until what was answered is kept
             os._exit(0)
         os.waitpid(child, 0)
         print([asyncio.run(backend.complete(text)).attempts for text in ("hi", "ho")], flush=True)
