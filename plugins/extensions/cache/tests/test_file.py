@@ -280,7 +280,7 @@ def test_entries_are_counted_by_their_bytes_whatever_is_put(tmp_path):
         database.put(Entry(bytes([number % 20]), "b", None, b"x" * number * 7), max_bytes=6000)
         stats = database.stats()
         assert stats.bytes <= 6000
-        assert stats.bytes == database._connection.execute("SELECT bytes FROM whole").fetchone()[0]
+        assert stats.bytes == database.connection.execute("SELECT bytes FROM whole").fetchone()[0]
     assert database.clear() == stats.entries
     assert database.stats().bytes == 0
     database.close()

@@ -22,6 +22,7 @@ from sqlalchemy import create_engine, event, text
 import backbay
 import backbay_catalogue
 from backbay import Provider
+from backbay.sqlitefile import REASONS
 from backbay_catalogue import Catalogue, CatalogueError, Query, database, errors, schema
 
 NEWER = "r9999"
@@ -158,7 +159,7 @@ def test_errors_are_picklable():
 
     error = pickle.loads(pickle.dumps(CatalogueError("Gone.", code="locked", retryable=True)))
     assert (error.message, error.code, error.retryable) == ("Gone.", "locked", True)
-    assert set(errors._SAID) >= {*errors._SQLITE.values(), *errors._POSTGRESQL.values()}
+    assert set(errors._SAID) >= {"no_catalogue", *REASONS.values(), *errors._POSTGRESQL.values()}
 
 
 def test_the_tables_are_those_that_the_steps_make(where):

@@ -14,11 +14,11 @@ import typer
 from backbay_cli import exits
 from backbay_cli.jsonable import print_json
 from backbay_cli.options import JsonFlag
-from backbay_cli.tables import show
+from backbay_cli.tables import as_size, show
 from backbay_cli.terminal import put, say_folded
 
 from .database import Database, Stats
-from .errors import translated
+from .errors import ERRORS
 from .places import default_file
 
 app = typer.Typer(help="Answers that are kept.", no_args_is_help=True, epilog=exits.HELP)
@@ -52,10 +52,12 @@ def stats(*, file: File = None, json: JsonFlag = False) -> None:
     if not found.entries:
         say_folded(f"Nothing is kept in {path}.", dimmed=True)
         return
-    rows = [(who, model, f"{count:,}", _size(size), f"{hits:,}") for who, model, count, size, hits in found.by_backend]
+    rows = [
+        (who, model, f"{count:,}", as_size(size), f"{hits:,}") for who, model, count, size, hits in found.by_backend
+    ]
     show(("backend", "model", "answers", "size", "hits"), rows, right=("answers", "size", "hits"))
     days = (time.time() - (found.oldest or 0.0)) / 86400
-    said = f"{found.entries:,} answers, {_size(found.bytes)}, given {found.hits:,} times"
+    said = f"{found.entries:,} answers, {as_size(found.bytes)}, given {found.hits:,} times"
     say_folded(f"{said}; the oldest is {days:.1f} days old. They are in {path}.", dimmed=True)
 
 
@@ -97,14 +99,4 @@ def _opened(path: Path) -> Iterator[Database]:
         finally:
             database.close()
     except (sqlite3.Error, OSError) as failure:
-        raise translated(failure, path) from None
-
-
-def _size(count: int) -> str:
-    """Return bytes as people read them."""
-    size, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        raise ERRORS.translated(failure, path) from None

@@ -13,11 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from backbay.sqlitefile import ForkGuard
+
 from .database import Database, Entry
-from .errors import CacheError, CacheWarning, translated
-from .forking import leave, no_fork
+from .errors import ERRORS, CacheError, CacheWarning
 
 T = TypeVar("T")
+
+_FORKS = ForkGuard()
 
 
 class Store:
@@ -65,7 +68,7 @@ class Store:
 
     def _begin(self) -> None:
         if self._database is not None:
-            leave(self._database)
+            _FORKS.leave(self._database)
         self._pid = os.getpid()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="backbay-cache")
         self._database = None
@@ -84,14 +87,14 @@ class Store:
         if self._off:
             return None
         try:
-            with no_fork():
+            with _FORKS.no_fork():
                 if self._database is None:
                     self._database = Database(self.path)
                 return work(self._database)
         except CacheError as failure:
             self._give_up(failure)
         except (sqlite3.Error, OSError) as failure:
-            self._give_up(translated(failure, self.path))
+            self._give_up(ERRORS.translated(failure, self.path))
         return None
 
     def _give_up(self, failure: CacheError) -> None:
@@ -107,7 +110,7 @@ class Store:
     def _close(self) -> None:
         database, self._database = self._database, None
         if database is not None:
-            with no_fork():
+            with _FORKS.no_fork():
                 database.close()
 
     def _warn(self, text: str) -> None:

@@ -9,19 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import exc
 
 from backbay import BackbayError
-
-_SQLITE = {
-    sqlite3.SQLITE_BUSY: "locked",
-    sqlite3.SQLITE_LOCKED: "locked",
-    sqlite3.SQLITE_READONLY: "read_only",
-    sqlite3.SQLITE_FULL: "full",
-    sqlite3.SQLITE_IOERR: "full",
-    sqlite3.SQLITE_CANTOPEN: "unreachable",
-    sqlite3.SQLITE_PERM: "unreachable",
-    sqlite3.SQLITE_NOTADB: "no_catalogue",
-    sqlite3.SQLITE_CORRUPT: "damaged",
-}
-"""By primary result code. Source: https://www.sqlite.org/rescode.html; a file that may not grow is an I/O error."""
+from backbay.sqlitefile import reason
 
 _POSTGRESQL = {
     "55P03": "locked",
@@ -79,7 +67,7 @@ def _error(failure: exc.DBAPIError, where: str) -> CatalogueError:
 
 def _code(original: object) -> str:
     if isinstance(original, sqlite3.Error):
-        return _SQLITE.get(getattr(original, "sqlite_errorcode", -1) & 0xFF, "failed")
+        return reason(original, foreign="no_catalogue")
     if hasattr(original, "sqlstate"):
         state = original.sqlstate
         if state is None or str(state).startswith("08"):

@@ -58,6 +58,16 @@ def shorten(path: str | None) -> str | None:
     return "~" + path[len(home) :]
 
 
+def as_size(count: int) -> str:
+    """Return a number of bytes as people read it: ``"512 B"``, ``"1.5 MiB"``."""
+    size, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
 def _show_plain(headings: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]) -> None:
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     for line in (headings, *cells):

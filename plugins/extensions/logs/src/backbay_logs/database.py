@@ -1,20 +1,17 @@
 """The file: records with an index of their words, and the oldest ones gone when all take too many bytes.
 
-A ``Database`` belongs to one thread. Other threads and processes have their own on the same file: it is in WAL mode,
-each change is one transaction, and who is killed in the middle of one has changed nothing.
+A ``Database`` belongs to one thread; see ``backbay.sqlitefile``.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import log_error
+from backbay.sqlitefile import SQLiteFile
+
+from .errors import ERRORS, LogError
 from .records import Record
 
 TIMEOUT = 5.0
@@ -22,9 +19,6 @@ TIMEOUT = 5.0
 
 SCHEMA = 1
 """Edition of the tables below, as ``PRAGMA user_version`` has it."""
-
-_APPLICATION = 0x42624C67
-"""What ``PRAGMA application_id`` is, so that a file of somebody else is never taken for a log."""
 
 _OVERHEAD = 256
 """Bytes that a record takes besides its texts, roughly."""
@@ -61,7 +55,7 @@ UNSTORABLE = dict.fromkeys(range(55296, 57344), "�") | {0: " "}
 """What SQLite's texts cannot hold. The document, which is ASCII, has it all the same."""
 
 
-class Database:
+class Database(SQLiteFile):
     """One file, opened; made if it is not there.
 
     Args:
@@ -73,23 +67,23 @@ class Database:
         OSError, sqlite3.Error: It cannot be opened.
     """
 
+    application = 0x42624C67
+    schema = SCHEMA
+    tables = _TABLES
+
     def __init__(self, path: Path, *, timeout: float = TIMEOUT) -> None:
-        self.path = path
-        _make_file(path)
-        self.connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
-        try:
-            self._check()
-            self._set_up(timeout)
-        except BaseException:
-            self.connection.close()
-            raise
+        super().__init__(path, timeout=timeout)
+
+    def refused(self, *, newer: bool) -> LogError:
+        """Return the error for a file that is no log, or one of a newer version."""
+        return ERRORS.of(self.path, "newer" if newer else "no_log")
 
     def add(self, records: Sequence[Record], *, max_bytes: int) -> None:
         """Add records, all or none; let the oldest go while all take more than ``max_bytes``.
 
         One that alone takes more is left out.
         """
-        with self._writing():
+        with self.writing():
             for record in records:
                 document = json.dumps(record.document(), ensure_ascii=True)
                 prompt, answer = record.prompt.translate(UNSTORABLE), record.text.translate(UNSTORABLE)
@@ -107,16 +101,11 @@ class Database:
 
     def clear(self) -> int:
         """Remove all records, and give their room back to the disk. Returns how many there were."""
-        with self._writing():
+        with self.writing():
             gone = self.connection.execute("DELETE FROM record").rowcount
             self.connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
-        with suppress(sqlite3.OperationalError):  # Somebody reads it now: the room is used again.
-            self.connection.execute("VACUUM")
+        self.give_room_back()
         return gone
-
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
 
     def _evict(self, room: int) -> None:
         excess = self.connection.execute("SELECT bytes FROM whole").fetchone()[0] - room
@@ -129,71 +118,3 @@ class Database:
             last = number
             excess -= size
         self.connection.execute("DELETE FROM record WHERE id <= ?", (last,))
-
-    def _check(self) -> bool:
-        """Return whether the tables are there."""
-        application = self._pragma("application_id")
-        empty = self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-        if application != _APPLICATION and not (empty and application == 0):
-            raise log_error(self.path, "no_log")
-        if self._pragma("user_version") > SCHEMA:
-            raise log_error(self.path, "newer")
-        return not empty
-
-    def _set_up(self, timeout: float) -> None:
-        self.connection.execute("PRAGMA synchronous = NORMAL")
-        _to_wal(self.connection, timeout)
-        if self._check():
-            return
-        with self._writing():
-            if self._check():  # Somebody else made them while we waited.
-                return
-            for statement in _statements(_TABLES):
-                self.connection.execute(statement)
-            self.connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            self.connection.execute(f"PRAGMA user_version = {SCHEMA}")
-
-    def _pragma(self, name: str) -> int:
-        return int(self.connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):  # A full disk has rolled back already.
-                self.connection.execute("ROLLBACK")
-            raise
-
-
-def _make_file(path: Path) -> None:
-    """Make the file for its owner alone, since prompts and answers are in it; journals get its permissions."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def _to_wal(connection: sqlite3.Connection, timeout: float) -> None:
-    """Switch to WAL. While others open the same new file SQLite refuses at once instead of waiting."""
-    end = time.monotonic() + timeout
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as failure:
-            if failure.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script: ``executescript`` would end the transaction."""
-    pending = ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            yield pending
-            pending = ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .database import UNSTORABLE, Database
-from .errors import LogError, translated
+from .errors import ERRORS, LogError
 from .records import Record
 from .switch import default_file
 
@@ -128,7 +128,7 @@ class Log:
             finally:
                 database.close()
         except (sqlite3.Error, OSError) as failure:
-            raise translated(failure, self.file) from None
+            raise ERRORS.translated(failure, self.file) from None
 
 
 def _select(connection: sqlite3.Connection, query: Query) -> list[tuple[int, str, str]]:

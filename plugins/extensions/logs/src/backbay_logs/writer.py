@@ -10,10 +10,13 @@ import threading
 import warnings
 from pathlib import Path
 
+from backbay.sqlitefile import ForkGuard
+
 from .database import Database
-from .errors import LogError, LogWarning, translated
-from .forking import leave, no_fork
+from .errors import ERRORS, LogError, LogWarning
 from .records import Record, Seen, made
+
+_FORKS = ForkGuard()
 
 WAITING = 10_000
 """Records that may wait to be written; what comes while there are more is left out."""
@@ -79,7 +82,7 @@ class Writer:
 
     def _begin(self) -> None:
         if self._database is not None:
-            leave(self._database)
+            _FORKS.leave(self._database)
         self._pid = os.getpid()
         self._queue = queue.SimpleQueue()
         self._thread = None
@@ -111,14 +114,14 @@ class Writer:
         if not records:
             return
         try:
-            with no_fork():
+            with _FORKS.no_fork():
                 if self._database is None:
                     self._database = Database(self.path)
                 self._database.add(records, max_bytes=self._max_bytes)
         except LogError as failure:
             self._failed(failure)
         except (sqlite3.Error, OSError) as failure:
-            self._failed(translated(failure, self.path))
+            self._failed(ERRORS.translated(failure, self.path))
 
     def _made(self, seen: Seen) -> Record | None:
         try:
@@ -135,7 +138,7 @@ class Writer:
     def _shut(self) -> None:
         database, self._database = self._database, None
         if database is not None:
-            with no_fork():
+            with _FORKS.no_fork():
                 database.close()
 
     def _warn(self, kind: str, text: str) -> None:

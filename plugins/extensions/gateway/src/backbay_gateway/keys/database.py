@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from backbay.errors import BackbayError, ConfigurationError, OverloadedError, ServerError
+from backbay.sqlitefile import switch_to_wal
 
 from . import address
 from .schema import upgrade
@@ -166,24 +167,9 @@ def _options(url: URL) -> dict[str, Any]:
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
     # SQLAlchemy's own events begin transactions, so that they can begin as writers.
     connection.isolation_level = None
-    _use_wal(connection)
+    switch_to_wal(connection, _BUSY)
     # Survives a crash of the process; a power cut may take back the last transactions, as a whole.
     connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Let readers not wait for writers. A file that cannot have a WAL stays as it is, and works more slowly."""
-    until = time.monotonic() + _BUSY
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as failure:
-            # SQLite does not wait by itself here, where several processes open a new file at once.
-            if not _passes(failure) or time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _begin(connection: Connection) -> None:

@@ -67,13 +67,3 @@ def size(text: str) -> int:
     if not found or int(found[1]) == 0:
         raise typer.BadParameter(f"{text!r} is no size; as in 100M, or 2G.")
     return int(found[1]) * _SIZES[found[2]]
-
-
-def readable(count: int) -> str:
-    """Return bytes as people read them."""
-    amount, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":
-            break
-        amount /= 1024
-    return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"

@@ -11,12 +11,12 @@ from backbay import ConfigurationError
 from backbay_cli import exits
 from backbay_cli.jsonable import print_json
 from backbay_cli.options import JsonFlag
-from backbay_cli.tables import show
+from backbay_cli.tables import as_size, show
 from backbay_cli.terminal import say_folded, warn
 
 from ..log import Log
 from ..switch import VARIABLE, Settings, default_file, switch_file, switched, turn
-from .shared import current, readable, size
+from .shared import current, size
 
 MaxSize = Annotated[
     str | None, typer.Option("--max-size", metavar="SIZE", help="What the log may take, as in 100M; the oldest go.")
@@ -79,7 +79,7 @@ def status(*, json: JsonFlag = False) -> None:
         ("logging", f"{'on' if found.on else 'off'} ({who[found.source]})"),
         ("file", str(found.file)),
         ("records", f"{count:,}"),
-        ("size", f"{readable(taken)} of {readable(found.max_bytes)}"),
+        ("size", f"{as_size(taken)} of {as_size(found.max_bytes)}"),
         ("files", "whole" if found.data else "size and hash"),
     ]
     show(("about", "value"), rows)
