@@ -54,9 +54,7 @@ def fields_of(body: object) -> Fields:
         UnsupportedError: One cannot be carried.
     """
     fields = Fields(body, "", _FIELDS)
-    for name in _STATE:
-        if name in fields:
-            raise uncarried(name, "No answer is kept here", "Send the whole conversation as input.")
+    _refuse_state(fields)
     if fields.flag("store"):
         raise uncarried("store", "No answer is kept here", "Say store=false, and send the whole conversation as input.")
     if fields.any("background") is not False:
@@ -74,12 +72,9 @@ def counted_fields(body: object) -> Fields:
         UnsupportedError: One cannot be carried.
     """
     fields = Fields(body, "", _COUNTED)
-    for name in _STATE:
-        if name in fields:
-            raise uncarried(name, "No answer is kept here", "Send the whole conversation as input.")
+    _refuse_state(fields)
     refuse_uncarried(fields, ("personality",))
-    if fields.choice("truncation", ("auto", "disabled")) == "auto":
-        raise uncarried("truncation", "Conversations are never cut here", "Say 'disabled', or leave it out.")
+    _refuse_truncation(fields)
     return fields
 
 
@@ -99,6 +94,17 @@ def options_of(fields: Fields) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _refuse_state(fields: Fields) -> None:
+    for name in _STATE:
+        if name in fields:
+            raise uncarried(name, "No answer is kept here", "Send the whole conversation as input.")
+
+
+def _refuse_truncation(fields: Fields) -> None:
+    if fields.choice("truncation", ("auto", "disabled")) == "auto":
+        raise uncarried("truncation", "Conversations are never cut here", "Say 'disabled', or leave it out.")
+
+
 def _check_left_out(fields: Fields) -> None:
     """Check the fields that change no answer, and refuse those of their values that would."""
     for name in ("user", "safety_identifier", "prompt_cache_key"):
@@ -109,8 +115,7 @@ def _check_left_out(fields: Fields) -> None:
     for name, value in (fields.mapping("metadata") or {}).items():
         if not isinstance(value, str):
             raise wrong(f"metadata.{name[:64]}", f"metadata.{name[:64]} must be a string.", "invalid_type")
-    if fields.choice("truncation", ("auto", "disabled")) == "auto":
-        raise uncarried("truncation", "Conversations are never cut here", "Say 'disabled', or leave it out.")
+    _refuse_truncation(fields)
     tier = fields.choice("service_tier", ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast"))
     if tier not in (None, "auto", "default"):
         raise uncarried("service_tier", "Other tiers than 'auto' and 'default' are one vendor's")
