@@ -23,14 +23,15 @@ Contract = Mapping[str, str | Sequence[str]]
 # floor, where each is one module or one package. Each module of the core stands on one of them.
 FLOORS = (
     "errors _images _stdout ranges known",
-    "secrets messages limits retry capabilities selection jsonbytes sniffing",
+    "secrets messages limits retry capabilities selection jsonbytes sniffing sqlitefile",
     "response spec installed",
     "events coerce choosing discovery loading provenance jobs",
     "folding request records",
     "settings check attempt rawtext",
     "stream composite_calls relay",
     "hooks",
-    "bridge facets http.codec http.transport",
+    "facetbase http.codec http.transport",
+    "bridge facets jobfacet",
     "syncstream http.kinds http.sse http.ndjson http.urls http.retryafter http.adapters",
     "http.errorbody http.asking http.sealing http.redaction",
     "http.statuses",

@@ -19,6 +19,7 @@ from .check import OPTION_NEEDS, apply_capabilities, check_messages
 from .errors import BackbayError, ConfigurationError
 from .events import Event
 from .facets import Facets
+from .jobfacet import JobFacet
 from .messages import MessagesInput
 from .rawtext import NO_PLACE, check_raw_call, check_raw_request, for_need
 from .request import Options, Request, build_request, check_names
@@ -30,7 +31,7 @@ from .stream import EventStream, Listener
 T = TypeVar("T")
 
 
-class Backend(Facets):
+class Backend(Facets, JobFacet):
     """An inference vendor, or an engine in this process, that turns a request into events.
 
     Args:

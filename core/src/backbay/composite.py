@@ -162,7 +162,7 @@ class Composite(Backend):
         """Choose for a job, where that is done before anything is asked."""
         return call
 
-    def _job_call(self, model: str | None, limits: Limits) -> Call:
+    def _call(self, model: str | None, limits: Limits) -> Call:
         return CompositeCall(self.id, model, limits)
 
     async def _aclose(self) -> None:
@@ -190,21 +190,13 @@ class Composite(Backend):
             raise
         return call
 
-    async def _simple(
-        self,
-        once: Callable[[Call], Awaitable[T]],
-        limits: Limits,
-        model: str | None = None,
-        operation: Capability | None = None,
-    ) -> T:
-        call = CompositeCall(self.id, model, limits.over(self.settings.limits))
-        try:
-            return await call.attempt(lambda: once(call), self.settings.retry)
-        finally:
-            call.close()
+    # Hooks see what the backends inside do.
 
     def _listener(self, call: Call, operation: Capability) -> Listener:
         return Listener()
+
+    def _observed(self, operation: Capability, model: str | None) -> None:
+        return None
 
 
 def joined(known: Sequence[Capabilities]) -> Capabilities:

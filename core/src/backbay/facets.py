@@ -1,4 +1,4 @@
-"""What a backend may do besides answering: list models, be probed, embed, rank, count tokens, carry jobs.
+"""What a backend may do besides answering: list models, be probed, embed, rank, count tokens.
 
 A plugin writes the method with an underscore for each facet that its spec declares; the public ones are final.
 """
@@ -6,49 +6,27 @@ A plugin writes the method with an underscore for each facet that its spec decla
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, final
+from typing import TypeVar, Unpack, final
 
-from . import hooks
 from .attempt import Call
-from .capabilities import Capabilities, Capability
-from .errors import BackbayError, ClosedError, InvalidRequestError
-from .jobs import Job, JobResult, JobSink
+from .capabilities import Capability
+from .errors import InvalidRequestError
+from .facetbase import FacetBase
 from .limits import Limits, LimitsInput, as_limits
 from .messages import MessagesInput
-from .relay import Relay, Source, check_sink, within
 from .request import Options, Request
 from .response import Embeddings, Health, ModelInfo, Ranking
-from .settings import Settings
-from .spec import BackendSpec
 
-if TYPE_CHECKING:
-    from .backend import Backend
-
-T = TypeVar("T")
 A = TypeVar("A", Embeddings, Ranking)
-
-_MODELS_KEPT = 256
-# Models whose capabilities a backend keeps: working them out anew for each call costs more than all else before it.
 
 HEALTH_LIMIT = 5.0
 """Seconds that a health probe may take where the caller sets no limit."""
 
 
-class Facets(ABC):
-    """The facets of a backend; ``Backend`` is made of these and of its one verb."""
-
-    spec: BackendSpec
-    model: str | None
-    settings: Settings
-    _closed: list[bool]
-
-    @cached_property
-    def _capabilities_by_model(self) -> dict[str | None, Capabilities]:
-        return {}
+class Facets(FacetBase):
+    """The facets in which the library asks; ``Backend`` is made of these, of jobs, and of its one verb."""
 
     # What a plugin writes.
 
@@ -69,10 +47,6 @@ class Facets(ABC):
     async def _count_tokens(self, request: Request) -> int:
         raise NotImplementedError(f"{self.spec.name} declares count_tokens and does not implement it")
 
-    def _carry(self, job: Job) -> Callable[[Call], Awaitable[Source]]:
-        """Check a job, before any I/O; return what sends it, and gives the body of an answer that is a success."""
-        raise NotImplementedError(f"{self.spec.name} declares execute and does not implement it")
-
     # What core's own driver overrides, to see the call's limits.
 
     async def _models(self, call: Call) -> Sequence[ModelInfo]:
@@ -90,30 +64,7 @@ class Facets(ABC):
         assert call.request is not None
         return await self._count_tokens(call.request)
 
-    def _job_call(self, model: str | None, limits: Limits) -> Call:
-        return Call(self.id, model, limits, closed=self._closed)
-
     # What callers use.
-
-    @property
-    def id(self) -> str:
-        """A stable name of this use of the backend, without any secret."""
-        return self.spec.name
-
-    @final
-    def capabilities(self, model: str | None = None) -> Capabilities:
-        """Return what the backend can do with ``model`` (``None``: with its own)."""
-        wanted = model or self.model
-        kept = self._capabilities_by_model
-        found = kept.get(wanted)
-        if found is None:
-            if len(kept) >= _MODELS_KEPT:
-                kept.clear()
-            found = self.spec.capabilities_of(wanted)
-            if self.settings.capabilities:
-                found = found.with_(self.settings.capabilities)
-            kept[wanted] = found
-        return found
 
     @final
     async def list_models(self, *, limits: LimitsInput = None) -> Sequence[ModelInfo]:
@@ -233,83 +184,6 @@ class Facets(ABC):
         call = self._prepare(messages, options, Capability.COUNT_TOKENS)
         try:
             return await call.attempt(lambda: self._count(call), self.settings.retry)
-        finally:
-            call.close()
-
-    @property
-    def wires(self) -> Sequence[str]:
-        """The wires that ``execute`` and ``relay`` can carry; none if the backend does not declare that."""
-        return ()
-
-    @final
-    async def execute(self, job: Job, sink: JobSink) -> JobResult:
-        """Send a job's own body, and give the answer's bytes to ``sink`` as they come: none changed, none read ahead.
-
-        An attempt that fails before the first byte of an answer is made again, as the backend's retries say and within
-        the deadline; after that byte nothing is. Hooks do not see jobs.
-
-        Args:
-            job: What to send; it stays as it is.
-            sink: Takes the bytes. It gets nothing of an answer that is an error. What it raises is raised.
-
-        Raises:
-            ClosedError: The backend is closed.
-            UnsupportedError: The backend carries no jobs, or none in this wire; no I/O has happened.
-            InvalidRequestError: The body is no JSON object, or names another model; no I/O has happened.
-            LimitExceededError: The deadline passed.
-            BackbayError: There was no answer, or it broke off.
-        """
-        check_sink(sink, self.id)
-        return await self.relay(job).deliver(sink)
-
-    @final
-    def relay(self, job: Job, *, limits: LimitsInput = None) -> Relay:
-        """Return the answer to a job as an iterator of its bytes: what ``execute`` is made of.
-
-        Args:
-            job: As in ``execute``.
-            limits: Limits besides the job's deadline; ``None`` for the backend's own.
-
-        Raises:
-            BackbayError: As ``execute`` raises before any I/O; the rest comes when the relay is read.
-        """
-        try:
-            self._require(Capability.EXECUTE, job.model_id)
-            source = self._carry(job)
-        except BackbayError as error:
-            error.backend, error.model = error.backend or self.id, error.model or job.model_id or self.model
-            error.phase = error.phase or "prepare"
-            raise
-        known = as_limits(limits).over(self.settings.limits)
-        total = max(job.deadline_ms, 1) / 1000
-        total = total if known.total is None else min(total, known.total)
-        call = self._job_call(job.model_id or self.model, within(known, total))
-        return Relay(call, source, self.settings.retry, total)
-
-    # How the public methods do it.
-
-    @abstractmethod
-    def _prepare(self, messages: MessagesInput, options: Mapping[str, Any], need: Capability) -> Call: ...
-
-    def _check_open(self) -> None:
-        if self._closed[0]:
-            raise ClosedError("The backend is closed; connect again.", backend=self.id)
-
-    def _require(self, capability: Capability, model: str | None = None) -> None:
-        self._check_open()
-        self.capabilities(model).require(capability, backend=self.id, model=model or self.model)
-
-    async def _simple(
-        self,
-        once: Callable[[Call], Awaitable[T]],
-        limits: Limits,
-        model: str | None = None,
-        operation: Capability | None = None,
-    ) -> T:
-        call = Call(self.id, model, limits.over(self.settings.limits), closed=self._closed)
-        observation = None if operation is None else hooks.observe(cast("Backend", self), operation, model)
-        try:
-            return await hooks.follow(observation, call, call.attempt(lambda: once(call), self.settings.retry))
         finally:
             call.close()
 
