@@ -33,7 +33,7 @@ FIGURES = {
 def versions() -> str:
     """Return the interpreter's version and those of the libraries that are compared."""
     found = [f"CPython {platform.python_version()}"]
-    for name in ("backbay", "httpx2", "httpcore2", "h11", "aiohttp", "openai", "pydantic"):
+    for name in ("backbay", "httpx2", "httpcore2", "httptools", "aiohttp", "openai", "pydantic"):
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -136,7 +136,7 @@ def test_ten_thousand_steps_in_any_order_leave_nothing_running():
         return statuses, set(told)
 
     statuses, codes = asyncio.run(walk())
-    assert min(statuses["done"], statuses["error"], statuses["cancelled"]) > 100, (seed, statuses)
+    assert min(statuses["done"], statuses["error"], statuses["cancelled"]) > 40, (seed, statuses)
     assert codes == {None, "internal", "backend_unreachable", "model_not_loaded", "out_of_capacity"}, (seed, codes)
 
 

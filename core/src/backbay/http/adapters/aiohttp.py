@@ -1,82 +1,58 @@
 """A transport on aiohttp: an extra (``pip install "backbay[aiohttp]"``), chosen by ``transport="aiohttp"``.
 
-Costs less than half of the default one's CPU a call; see docs/performance.md.
+Its figures beside the default one are in docs/performance.md.
 """
 
 from __future__ import annotations
 
+import asyncio
+import io
 import ssl
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from ...errors import BackbayError, ConfigurationError, ConnectionLostError, TransportError
+from ...errors import BackbayError, ConfigurationError, ConnectionLostError
+from ..sealing import seal
 from ..transport import Transport, TransportResponse
 from . import tls
-from .admission import Gates, Ticket
-from .connection import unsound
+from .admission import Gates
+from .connection import MAX_HEAD, Broken, Head, NotHTTP, unsound
 from .decoding import decoded
-from .direct import no_connection
+from .direct import broken, joined, no_connection
 from .perloop import PerLoop
-from .pools import CONNECT_LIMIT, KEEP_ALIVE
-from .streams import is_readable
-
-if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
+from .pools import CONNECT_LIMIT
 
 try:
     import aiohttp
     from multidict import CIMultiDict
     from yarl import URL
+
+    from .connector import ERRAND, Connector, Errand
+    from .exchange import said
 except ImportError as failure:
     raise ConfigurationError(
         "transport='aiohttp' needs aiohttp, which is not installed.", hint="pip install 'backbay[aiohttp]'"
     ) from failure
 
-_TICKET: ContextVar[Ticket | None] = ContextVar("_TICKET", default=None)
+_LARGE = 2**20
+# Bytes of a body above which aiohttp warns, unless it is a file.
 
-
-class _Connector(aiohttp.TCPConnector):
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
-    ) -> Connection:
-        ticket = _TICKET.get()
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            if (ticket is not None and ticket.made) or _is_quiet(connection):
-                break
-            connection.close()  # What it sent unasked would be read as the answer to this request.
-        if ticket is not None:
-            ticket.connected()
-        return connection
-
-    async def _create_connection(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
-    ) -> ResponseHandler:
-        if (ticket := _TICKET.get()) is not None:
-            ticket.made = True
-        return await super()._create_connection(req, traces, timeout)
+_SAFE = "/%:@!$&'()*+,;=~-._?"
 
 
 class _Session:
     def __init__(self) -> None:
         self.gates = Gates()
-        connector = _Connector(limit=0, keepalive_timeout=KEEP_ALIVE)
         self.session = aiohttp.ClientSession(
-            connector=connector,
+            connector=Connector(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            max_line_size=MAX_HEAD,
+            max_field_size=MAX_HEAD,
         )
         self.responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
@@ -91,99 +67,138 @@ class AiohttpTransport(Transport):
 
     def __init__(self) -> None:
         self._sessions = PerLoop(_Session)
+        self._wary: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
+        # Tasks whose last request died with a connection that had been kept: their next one gets a new connection.
 
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
         kept = await self._sessions.get()
-        address = URL(url, encoded=True)
-        ticket = await kept.gates.enter(address.scheme, address.host or "", address.port)
-        before = _TICKET.set(ticket)
+        address = _address(url)
+        ticket = await kept.gates.enter(address.scheme, address.raw_host or "", address.port)
+        errand = Errand(ticket, new=bool(self._wary) and self._was_let_down())
+        before = ERRAND.set(errand)
         try:
             response = await kept.session.request(
                 method,
                 address,
                 headers=CIMultiDict([*headers, ("accept-encoding", "identity")]),
-                data=body or None,
+                data=(io.BytesIO(body) if len(body) > _LARGE else body) if body else None,
                 allow_redirects=False,
                 ssl=tls.context() if address.scheme == "https" else True,
             )
-        except (aiohttp.ClientError, OSError) as failure:
-            error = _explained(failure, url)
-            if isinstance(error, ConnectionLostError):
-                error.stale = ticket.reused
-            raise error from _bare(failure)
+        except BaseException as failure:
+            seal(failure)  # Frames of aiohttp have the headers, and so the key, in local variables.
+            error = _explained(failure, url, closed=kept.session.closed)
+            if error is None:
+                raise
+            if isinstance(error, ConnectionLostError) and errand.died_idle:
+                self._let_down(error)
+            raise error from failure
         finally:
-            _TICKET.reset(before)
+            ERRAND.reset(before)
             ticket.leave()
-        names = [name.lower() for name, _ in response.raw_headers]
-        if (problem := unsound(names)) is not None:
+        raw = [(name.lower(), value) for name, value in response.raw_headers]
+        if (problem := unsound(raw)) is not None:
             response.close()
-            raise TransportError(f"From {url}, {problem}.")
+            raise broken(NotHTTP(problem), url)
         kept.responses.add(response)
-        return _Response(response, url)
+        return _Response(response, raw, url)
 
     async def aclose(self) -> None:
         """Close the running loop's connections."""
         await self._sessions.aclose()
 
+    def _let_down(self, error: ConnectionLostError) -> None:
+        error.stale = True
+        if (task := asyncio.current_task()) is not None:
+            self._wary.add(task)
+
+    def _was_let_down(self) -> bool:
+        task = asyncio.current_task()
+        if task is None or task not in self._wary:
+            return False
+        self._wary.discard(task)
+        return True
+
 
 class _Response:
-    def __init__(self, response: aiohttp.ClientResponse, url: str) -> None:
+    """A response, which is its own body."""
+
+    def __init__(self, response: aiohttp.ClientResponse, raw: list[tuple[bytes, bytes]], url: str) -> None:
         self._response = response
+        self._content = response.content
         self._url = url
+        self._failure: BackbayError | None = None
         self.status: int = response.status
-        self.headers: Mapping[str, str] = response.headers
+        self.headers: Mapping[str, str] = joined(Head(response.status, raw))
 
     def chunks(self) -> AsyncIterator[bytes]:
-        return decoded(self._chunks(), {name.lower(): value for name, value in self.headers.items()})
+        return decoded(self, self.headers)
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> _Response:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
         try:
-            async for data in self._response.content.iter_any():
-                if data:
-                    yield data
+            data = await self._content.readany()
         except (aiohttp.ClientError, OSError) as failure:
-            raise _lost(failure, self._url) from failure
+            error = _lost(failure, self._url)
+            data = self._rest()
+            if not data:
+                raise error from failure
+            self._failure = error
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    def _rest(self) -> bytes:
+        """Return what had come before the connection broke, and was not read yet: aiohttp raises first."""
+        self._content.set_exception(None)  # type: ignore[arg-type]
+        return self._content.read_nowait()
 
     async def aclose(self) -> None:
         # close() drops a connection whose body was not read, and keeps one whose body was.
-        self._response.close() if not self._response.content.at_eof() else self._response.release()
+        self._response.close() if not self._content.at_eof() else self._response.release()
 
 
-def _is_quiet(connection: Connection) -> bool:
-    """Whether nothing has come on a connection that was kept."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or protocol.should_close:
-        return False
-    return not is_readable(transport)
+@lru_cache(maxsize=256)
+def _address(url: str) -> URL:
+    parts = urlsplit(url)
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
+    path, query = quote(parts.path or "/", safe=_SAFE), quote(parts.query, safe=_SAFE)
+    return URL(urlunsplit((parts.scheme, host, path, query, "")), encoded=True)
 
 
-def _bare(failure: Exception) -> Exception:
-    # Frames of aiohttp have the headers, and so the key, in local variables.
-    return failure.with_traceback(None)
+def _explained(failure: BaseException, url: str, *, closed: bool) -> BackbayError | None:
+    """Return what kept a response from coming as an error of ours; ``None`` for what is no fault of a connection.
 
-
-def _explained(failure: Exception, url: str) -> BackbayError:
+    Args:
+        failure: What aiohttp raised.
+        url: Of the request.
+        closed: Whether the session was closed meanwhile, of which aiohttp makes a ``RuntimeError``.
+    """
     if isinstance(failure, aiohttp.ClientConnectorCertificateError):
-        failure = failure.certificate_error
+        return no_connection(failure.certificate_error, url)  # type: ignore[arg-type]
     if isinstance(failure, aiohttp.ClientConnectorError):
-        failure = failure.os_error
-        return no_connection(failure, url)
-    if isinstance(failure, ssl.SSLError):
-        return no_connection(failure, url)
+        return no_connection(failure.os_error, url)
     if isinstance(failure, aiohttp.ConnectionTimeoutError):
         return no_connection(TimeoutError(), url)
     if isinstance(failure, aiohttp.ClientResponseError):
-        return TransportError(
-            f"From {url}, what came is no HTTP: {failure.message}.",
-            hint="Does the base URL lead to an HTTP server, and to nothing in between?",
-        )
-    return _lost(failure, url)
+        return broken(NotHTTP(f"what came is no HTTP: {said(failure.message)}"), url)
+    if isinstance(failure, ValueError):
+        # Its words may have the header's value, which may be the key.
+        return ConfigurationError("The request cannot be sent as HTTP: its address or a header has what none may.")
+    if isinstance(failure, aiohttp.ClientError | OSError) or (closed and isinstance(failure, RuntimeError)):
+        return _lost(failure, url)
+    return None
 
 
-def _lost(failure: BaseException, url: str) -> ConnectionLostError:
-    return ConnectionLostError(
-        f"The connection to {url} broke: {str(failure) or type(failure).__name__}",
-        retryable=True,
-        hint="Try again; if it stays, the server is failing.",
-    )
+def _lost(failure: BaseException, url: str) -> BackbayError:
+    cause = failure.__cause__
+    if isinstance(cause, ssl.SSLError):
+        return broken(cause, url)
+    if isinstance(failure, aiohttp.ServerDisconnectedError):
+        return broken(Broken("it ended before the response was there"), url)  # Its words are half a head.
+    return broken(failure, url)

@@ -1,10 +1,13 @@
-"""One HTTP/1.1 connection: h11 says what the bytes mean, and is held to a little more than it asks for itself."""
+"""One HTTP/1.1 connection: llhttp says what the bytes mean, and is held to a little more than it asks for itself."""
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import h11
+from httptools import HttpParserError, HttpResponseParser
 
 from ...errors import ConfigurationError
 from .streams import ByteStream
@@ -22,7 +25,11 @@ _AT_ONCE = 2**16
 # A body up to this size goes out with its head, in one write.
 
 _ENOUGH = 2**13
-# Bytes that are read as one: chunk by chunk would cost more, and all at once would keep the first from the caller.
+# Bytes that are given as one: chunk by chunk would cost more, and all at once would keep the first from the caller.
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$")
+_NO_BODY = frozenset({204, 304})
 
 
 class Broken(Exception):  # noqa: N818 (what happened to the connection, before it is an error of ours)
@@ -33,6 +40,13 @@ class NotHTTP(Exception):  # noqa: N818
     """What came is no HTTP, or not as HTTP must be; asking again does not help."""
 
 
+class Head(NamedTuple):
+    """The head of a response: its status, and its headers with their names in lower case."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+
 class Connection:
     """A connection, which carries one exchange at a time.
 
@@ -41,17 +55,33 @@ class Connection:
         idle_since: When the last one ended, by the loop's clock.
     """
 
-    __slots__ = ("_broken", "_heard", "_state", "idle_since", "requests", "stream")
-
     def __init__(self, stream: ByteStream) -> None:
         self.stream = stream
         self.requests = 0
         self.idle_since = 0.0
-        self._heard = False
-        self._broken: Broken | None = None
-        self._state = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self._pieces: deque[bytes] = deque()
+        # The parser calls this directly: a method of ours in between would cost more than the parser.
+        self.on_body = self._pieces.append
+        self._parser = HttpResponseParser(self)
+        # As RFC 9112 (2.2, 7.1) lets a recipient be, and servers written by hand need. Nothing is passed on that
+        # somebody else could read otherwise.
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
+        self._begin("GET")
 
-    async def ask(self, method: str, target: bytes, headers: Sequence[tuple[str, str]], body: bytes) -> h11.Response:
+    def _begin(self, method: str) -> None:
+        self._bodiless = method == "HEAD"
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head: Head | None = None
+        self._heard = False
+        self._informational = 0
+        self._until_end = False
+        self._whole = False
+        self._lasts = False
+        self._silent = 0
+        self._problem: str | None = None
+        self._broken: Broken | None = None
+
+    async def ask(self, method: str, target: bytes, headers: Sequence[tuple[str, str]], body: bytes) -> Head:
         """Send a request; return the head of the response.
 
         Raises:
@@ -61,48 +91,24 @@ class Connection:
             ConfigurationError: The request is none; nothing was sent.
         """
         self.requests += 1
-        self._heard = False
-        whole = len(body) <= _AT_ONCE
+        self._begin(method)
         # In no variable here: a traceback that shows them would show the key.
-        await self.stream.write(self._encoded(method, target, headers, body if whole else b""))
-        if not whole:
-            await self.stream.write(self._state.send(h11.Data(data=body)) or b"")
-        self._state.send(h11.EndOfMessage())
-        try:
-            return await self._head()
-        except h11.RemoteProtocolError as failure:
-            raise NotHTTP(f"what came is no HTTP: {failure}") from None
-
-    def _encoded(self, method: str, target: bytes, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
-        """Return the head of a request, and the body behind it."""
-        try:
-            head = self._state.send(h11.Request(method=method, target=target, headers=list(headers))) or b""
-        except (h11.LocalProtocolError, UnicodeError):
-            # Its words have the header's value, which may be the key.
-            raise ConfigurationError("The request cannot be sent as HTTP: a header has what no header may.") from None
-        return head + (self._state.send(h11.Data(data=body)) or b"") if body else head
-
-    async def _head(self) -> h11.Response:
-        informational = 0
-        while True:
-            event = self._state.next_event()
-            if event is h11.NEED_DATA:
-                data = await self.stream.read()
-                if not data:
-                    raise Broken("it ended before the response was there")
-                if not self._heard and data[:5] != b"HTTP/"[: len(data)]:
-                    raise NotHTTP(f"what came is no HTTP: it begins with {data[:4]!r}")
-                self._heard = True
-                self._state.receive_data(data)
-            elif isinstance(event, h11.InformationalResponse):
-                informational += 1
-                if informational > MAX_INFORMATIONAL or event.status_code == 101:
-                    raise NotHTTP(f"there are too many responses of status {event.status_code}")
-            else:
-                assert isinstance(event, h11.Response)
-                if (problem := unsound([name for name, _ in event.headers])) is not None:
-                    raise NotHTTP(problem)
-                return event
+        if len(body) <= _AT_ONCE:
+            await self.stream.write(_encoded(method, target, headers) + body)
+        else:
+            await self.stream.write(_encoded(method, target, headers))
+            await self.stream.write(body)
+        while self._head is None:
+            data = await self.stream.read()
+            if not data:
+                raise Broken("it ended before the response was there")
+            if not self._heard and data[:5] != b"HTTP/"[: len(data)]:
+                raise NotHTTP(f"what came is no HTTP: it begins with {data[:4]!r}")
+            self._heard = True
+            problem = self._feed(data)
+            if self._head is None and problem is not None:
+                raise NotHTTP(problem)
+        return self._head
 
     async def read(self) -> bytes:
         """Return more of the body, as much of it as is here; ``b""`` at its end.
@@ -111,26 +117,46 @@ class Connection:
             OSError: The connection broke.
             Broken: It ended, or its framing did not hold, before the body was whole.
         """
-        pieces: list[bytes | bytearray] = []
-        size = 0
-        while self._state.their_state is h11.SEND_BODY:
-            try:
-                event = self._state.next_event()
-            except h11.RemoteProtocolError as failure:
-                self._broken = Broken(str(failure))
-                break
-            if type(event) is h11.Data:
-                pieces.append(event.data)
-                size += len(event.data)
-                if size >= _ENOUGH:
-                    break
-            elif event is h11.NEED_DATA:
-                if pieces:
-                    break
-                self._state.receive_data(await self.stream.read())
-        if not pieces and self._broken is not None:
-            raise self._broken
-        return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
+        pieces = self._pieces
+        while not pieces:
+            if self._whole:
+                return b""
+            if self._broken is not None:
+                raise self._broken
+            data = await self.stream.read()
+            if data:
+                self._feed(data)
+            elif self._until_end:
+                self._whole = True
+            else:
+                self._broken = Broken("it ended before the body was whole")
+        if len(pieces) == 1:
+            return pieces.popleft()
+        size, taken = 0, []
+        while pieces and size < _ENOUGH:
+            taken.append(pieces.popleft())
+            size += len(taken[-1])
+        return b"".join(taken)
+
+    def _feed(self, data: bytes) -> str | None:
+        """Parse; return what is wrong with what came, or ``None``."""
+        held = len(self._pieces)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as failure:
+            self._lasts = False
+            if self._whole:
+                return None  # It came behind the answer, and is nobody's.
+            problem = self._problem or f"what came is no HTTP: {failure}"
+            self._broken = Broken(problem)
+            return problem
+        # Heads, sizes of chunks and trailers that go on for ever would fill the memory.
+        self._silent = 0 if len(self._pieces) > held else self._silent + len(data)
+        if self._silent > MAX_HEAD and not self._whole:
+            problem = f"its head is larger than {MAX_HEAD} bytes"
+            self._broken = Broken(problem)
+            return problem
+        return None
 
     @property
     def broke_unheard(self) -> bool:
@@ -138,21 +164,84 @@ class Connection:
         return self.requests > 1 and not self._heard
 
     def renew(self) -> bool:
-        """Make ready for another exchange; return whether it can be used for one."""
-        state = self._state
-        done = state.our_state is h11.DONE and state.their_state is h11.DONE
+        """Return whether the connection can be used for another exchange."""
         # Bytes behind an answer would be read as the next one: perhaps another caller's.
-        if not done or state.trailing_data[0] or self.stream.is_writing or not self.stream.is_quiet:
-            return False
-        state.start_next_cycle()
-        return True
+        return self._whole and self._lasts and not self._pieces and not self.stream.is_writing and self.stream.is_open
+
+    # What the parser calls. What is raised here ends the parsing.
+
+    def on_message_begin(self) -> None:
+        """Refuse what comes behind a whole answer."""
+        if self._whole:
+            self._lasts = False
+            raise NotHTTP
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer, which nobody reads."""
+        self._headers.append((name.lower(), value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Take the head of a response, or of one that comes before it."""
+        status, headers = self._parser.get_status_code(), self._headers
+        self._headers = []
+        self._problem = self._refusal(status, headers)
+        if self._problem is not None:
+            raise NotHTTP
+        if status < 200:
+            self._informational += 1
+            return
+        names = [name for name, _ in headers]
+        self._until_end = not (
+            b"content-length" in names or b"transfer-encoding" in names or status in _NO_BODY or self._bodiless
+        )
+        self._head = Head(status, headers)
+        if self._bodiless:
+            self._whole = True  # Its length is that of a body which does not come; the connection is not used again.
+
+    def on_message_complete(self) -> None:
+        """Note that all has come."""
+        if self._head is not None and not self._whole:
+            self._whole = True
+            self._lasts = self._parser.should_keep_alive()
+
+    def _refusal(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+        if self._parser.get_http_version() not in ("1.1", "1.0"):
+            return f"what came is HTTP {self._parser.get_http_version()}"
+        if status < 100:
+            return f"its status is {status}"
+        if status == 101 or (status < 200 and self._informational >= MAX_INFORMATIONAL):
+            return f"there are too many responses of status {status}"
+        if sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
+            return f"its head is larger than {MAX_HEAD} bytes"
+        return unsound(headers)
 
 
-def unsound(names: Sequence[bytes]) -> str | None:
-    """Return what is wrong with a response's headers, by their names in lower case; ``None`` if nothing is."""
-    if len(names) > MAX_HEADERS:
-        return f"the response has {len(names)} headers, and {MAX_HEADERS} are the most"
-    if b"transfer-encoding" in names and b"content-length" in names:
+def _encoded(method: str, target: bytes, headers: Sequence[tuple[str, str]]) -> bytes:
+    """Return the head of a request.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if not all(_NAME.fullmatch(name) and not _BAD_VALUE.search(value) for name, value in headers):
+        # No word of a header's value, which may be the key.
+        raise ConfigurationError("The request cannot be sent as HTTP: a header has what no header may.")
+    try:
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("ascii")
+    except UnicodeError:
+        raise ConfigurationError("The request cannot be sent as HTTP: a header has what no header may.") from None
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("ascii"), target, lines)
+
+
+def unsound(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """Return what is wrong with a response's headers, whose names are in lower case; ``None`` if nothing is."""
+    if len(headers) > MAX_HEADERS:
+        return f"the response has {len(headers)} headers, and {MAX_HEADERS} are the most"
+    found = [value for name, value in headers if name == b"transfer-encoding"]
+    if not found:
+        return None
+    if any(name == b"content-length" for name, _ in headers):
         # RFC 9112, section 6.3: a sign that somebody smuggles a response.
         return "the response has both a transfer-encoding and a content-length"
+    if len(found) > 1 or found[0].strip().lower() != b"chunked":
+        return "the response has a transfer-encoding that is not chunked"
     return None

@@ -1,4 +1,4 @@
-"""The default transport: HTTP/1.1 by h11, on the event loop's own connections.
+"""The default transport: HTTP/1.1 by llhttp, on the event loop's own connections.
 
 It follows no redirect, keeps no cookie, reads no ``.netrc`` and no proxy from the environment, since there is none of
 all that in it.
@@ -14,11 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-import h11
-
 from ...errors import BackbayError, ConnectError, ConnectionLostError, TransportError
 from ..transport import Transport, TransportResponse
-from .connection import Broken, Connection, NotHTTP
+from .connection import Broken, Connection, Head, NotHTTP
 from .decoding import decoded
 from .perloop import PerLoop
 from .pools import CONNECT_LIMIT, Origin, Pool
@@ -103,13 +101,13 @@ def _whole(host: str, headers: Sequence[tuple[str, str]], body: bytes) -> _Heade
 class _Response:
     """A response, which is its own body."""
 
-    def __init__(self, head: h11.Response, connection: Connection, pool: Pool, origin: Origin, url: str) -> None:
+    def __init__(self, head: Head, connection: Connection, pool: Pool, origin: Origin, url: str) -> None:
         self._connection: Connection | None = connection
         self._pool = pool
         self._origin = origin
         self._url = url
-        self.status: int = head.status_code
-        self.headers: Mapping[str, str] = _joined(head)
+        self.status: int = head.status
+        self.headers: Mapping[str, str] = joined(head)
 
     def chunks(self) -> _Response:
         return decoded(self, self.headers)  # type: ignore[return-value]
@@ -134,7 +132,8 @@ class _Response:
             await self._pool.close(connection)
 
 
-def _joined(head: h11.Response) -> dict[str, str]:
+def joined(head: Head) -> dict[str, str]:
+    """Return the headers of a response by name; repeated ones are joined by a comma."""
     found: dict[str, str] = {}
     for name_bytes, value_bytes in head.headers:
         name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")

@@ -98,11 +98,14 @@ class ByteStream(asyncio.Protocol):
         return bool(self._transport.get_write_buffer_size())
 
     @property
+    def is_open(self) -> bool:
+        """Whether the loop has neither heard of more from the peer, nor of its end."""
+        return not (self._held or self._ended or self._transport.is_closing())
+
+    @property
     def is_quiet(self) -> bool:
         """Whether the peer has sent nothing more, and is there; asks the system too, as the loop may not have yet."""
-        if self._held or self._ended or self._transport.is_closing():
-            return False
-        return not is_readable(self._transport)
+        return self.is_open and not is_readable(self._transport)
 
     async def aclose(self) -> None:
         """Close, at once: what the peer has not taken yet is lost."""
