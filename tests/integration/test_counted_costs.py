@@ -16,7 +16,7 @@ import backbay
 from backbay.testing import Reply, ScriptedServer, sse
 
 CHUNKS = 400
-CALL_BOUND = 1115
+CALL_BOUND = 605
 CHUNK_BOUND = 47
 WHOLE = Reply.json(
     {

@@ -106,7 +106,7 @@ class Watch:
         self._expired: tuple[str, float] | None = None
         self._off = limits == NO_LIMITS
         if not self._off:
-            self._arm()
+            self._arm(early=limits.idle)
 
     @property
     def remaining(self) -> float | None:
@@ -117,9 +117,12 @@ class Watch:
     def first_event(self) -> None:
         """Say that the first event came: ``first_event`` is met, ``idle`` begins."""
         self._first = False
-        if self._limits.idle is not None and self._idle_since is None:
+        idle = self._limits.idle
+        if idle is not None and self._idle_since is None:
             self._idle_since = self._loop.time()
-            self._arm()
+            # A timer that is due before then looks at it in time, and a new one costs more than all else here.
+            if self._timer is None or self._timer.when() > self._idle_since + idle:
+                self._arm()
 
     def byte(self) -> None:
         """Say that bytes came."""
@@ -184,11 +187,13 @@ class Watch:
             found.append(("idle", self._idle_since + limits.idle, limits.idle))
         return found
 
-    def _arm(self) -> None:
+    def _arm(self, early: float | None = None) -> None:
         self._disarm()
-        deadlines = self._deadlines(idle=True)
-        if deadlines:
-            self._timer = self._loop.call_at(min(end for _, end, _ in deadlines), self._look)
+        due = [end for _, end, _ in self._deadlines(idle=True)]
+        if due and early is not None:
+            due.append(self._start + early)  # Then the timer need not be set anew when ``idle`` begins.
+        if due:
+            self._timer = self._loop.call_at(min(due), self._look)
 
     def _look(self) -> None:
         now = self._loop.time()

@@ -18,9 +18,9 @@ from ..sealing import seal
 from ..transport import Transport, TransportResponse
 from . import tls
 from .admission import Gates
-from .connection import MAX_HEAD, Broken, Head, NotHTTP, unsound
+from .connection import MAX_HEAD, Broken, Headers, NotHTTP, add, unsound
 from .decoding import decoded
-from .direct import broken, joined, no_connection
+from .direct import broken, no_connection
 from .perloop import PerLoop
 from .pools import CONNECT_LIMIT
 
@@ -97,12 +97,9 @@ class AiohttpTransport(Transport):
         finally:
             ERRAND.reset(before)
             ticket.leave()
-        raw = [(name.lower(), value) for name, value in response.raw_headers]
-        if (problem := unsound(raw)) is not None:
-            response.close()
-            raise broken(NotHTTP(problem), url)
+        answer = _Response(response, _headers(response, url), url)
         kept.responses.add(response)
-        return _Response(response, raw, url)
+        return answer
 
     async def aclose(self) -> None:
         """Close the running loop's connections."""
@@ -124,13 +121,13 @@ class AiohttpTransport(Transport):
 class _Response:
     """A response, which is its own body."""
 
-    def __init__(self, response: aiohttp.ClientResponse, raw: list[tuple[bytes, bytes]], url: str) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, headers: Headers, url: str) -> None:
         self._response = response
         self._content = response.content
         self._url = url
         self._failure: BackbayError | None = None
         self.status: int = response.status
-        self.headers: Mapping[str, str] = joined(Head(response.status, raw))
+        self.headers: Mapping[str, str] = headers
 
     def chunks(self) -> AsyncIterator[bytes]:
         return decoded(self, self.headers)
@@ -161,6 +158,16 @@ class _Response:
     async def aclose(self) -> None:
         # close() drops a connection whose body was not read, and keeps one whose body was.
         self._response.close() if not self._content.at_eof() else self._response.release()
+
+
+def _headers(response: aiohttp.ClientResponse, url: str) -> Headers:
+    found: dict[bytes, bytes] = {}
+    for name, value in response.raw_headers:
+        add(found, name, value)
+    if (problem := unsound(found, len(response.raw_headers))) is not None:
+        response.close()
+        raise broken(NotHTTP(problem), url)
+    return Headers(found)
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
@@ -27,8 +27,7 @@ _AT_ONCE = 2**16
 _ENOUGH = 2**13
 # Bytes that are given as one: chunk by chunk would cost more, and all at once would keep the first from the caller.
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$")
+_LINES = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: (?![ \t])[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 _NO_BODY = frozenset({204, 304})
 
 
@@ -40,11 +39,34 @@ class NotHTTP(Exception):  # noqa: N818
     """What came is no HTTP, or not as HTTP must be; asking again does not help."""
 
 
+class Headers(Mapping[str, str]):
+    """Headers by lower-case name; of those that came several times the values are joined. Decoded when asked for."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Mapping[bytes, bytes]) -> None:
+        self._found = found
+
+    def __getitem__(self, name: str) -> str:
+        return self._found[name.encode("latin-1", "replace")].decode("latin-1")
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        """Return a header's value, or ``default``."""
+        found = self._found.get(name.encode("latin-1", "replace"))
+        return default if found is None else found.decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 class Head(NamedTuple):
-    """The head of a response: its status, and its headers with their names in lower case."""
+    """The head of a response."""
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: Headers
 
 
 class Connection:
@@ -70,7 +92,8 @@ class Connection:
 
     def _begin(self, method: str) -> None:
         self._bodiless = method == "HEAD"
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers: dict[bytes, bytes] = {}
+        self._count = 0
         self._head: Head | None = None
         self._heard = False
         self._informational = 0
@@ -78,6 +101,7 @@ class Connection:
         self._whole = False
         self._lasts = False
         self._silent = 0
+        self._large = False
         self._problem: str | None = None
         self._broken: Broken | None = None
 
@@ -141,6 +165,7 @@ class Connection:
     def _feed(self, data: bytes) -> str | None:
         """Parse; return what is wrong with what came, or ``None``."""
         held = len(self._pieces)
+        self._large = self._silent + len(data) > MAX_HEAD
         try:
             self._parser.feed_data(data)
         except HttpParserError as failure:
@@ -178,23 +203,24 @@ class Connection:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer, which nobody reads."""
-        self._headers.append((name.lower(), value.strip(b" \t")))
+        self._count += 1
+        add(self._headers, name, value)
 
     def on_headers_complete(self) -> None:
         """Take the head of a response, or of one that comes before it."""
         status, headers = self._parser.get_status_code(), self._headers
-        self._headers = []
+        self._headers = {}
         self._problem = self._refusal(status, headers)
         if self._problem is not None:
             raise NotHTTP
         if status < 200:
             self._informational += 1
+            self._count = 0
             return
-        names = [name for name, _ in headers]
         self._until_end = not (
-            b"content-length" in names or b"transfer-encoding" in names or status in _NO_BODY or self._bodiless
+            b"content-length" in headers or b"transfer-encoding" in headers or status in _NO_BODY or self._bodiless
         )
-        self._head = Head(status, headers)
+        self._head = Head(status, Headers(headers))
         if self._bodiless:
             self._whole = True  # Its length is that of a body which does not come; the connection is not used again.
 
@@ -204,16 +230,16 @@ class Connection:
             self._whole = True
             self._lasts = self._parser.should_keep_alive()
 
-    def _refusal(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    def _refusal(self, status: int, headers: Mapping[bytes, bytes]) -> str | None:
         if self._parser.get_http_version() not in ("1.1", "1.0"):
             return f"what came is HTTP {self._parser.get_http_version()}"
         if status < 100:
             return f"its status is {status}"
         if status == 101 or (status < 200 and self._informational >= MAX_INFORMATIONAL):
             return f"there are too many responses of status {status}"
-        if sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
+        if self._large and sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEAD:
             return f"its head is larger than {MAX_HEAD} bytes"
-        return unsound(headers)
+        return unsound(headers, self._count)
 
 
 def _encoded(method: str, target: bytes, headers: Sequence[tuple[str, str]]) -> bytes:
@@ -222,26 +248,40 @@ def _encoded(method: str, target: bytes, headers: Sequence[tuple[str, str]]) -> 
     Raises:
         ConfigurationError: It is none.
     """
-    if not all(_NAME.fullmatch(name) and not _BAD_VALUE.search(value) for name, value in headers):
+    # In no variable here: a traceback that shows them would show the key.
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("ascii"), target, _lines(headers))
+
+
+def _lines(headers: Sequence[tuple[str, str]]) -> bytes:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    sound = lines.isascii() and lines.count("\n") == len(headers) and _LINES.fullmatch(lines)
+    found = lines.encode("ascii") if sound else b""
+    del lines
+    if not sound:
         # No word of a header's value, which may be the key.
         raise ConfigurationError("The request cannot be sent as HTTP: a header has what no header may.")
-    try:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("ascii")
-    except UnicodeError:
-        raise ConfigurationError("The request cannot be sent as HTTP: a header has what no header may.") from None
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("ascii"), target, lines)
+    return found
 
 
-def unsound(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    """Return what is wrong with a response's headers, whose names are in lower case; ``None`` if nothing is."""
-    if len(headers) > MAX_HEADERS:
-        return f"the response has {len(headers)} headers, and {MAX_HEADERS} are the most"
-    found = [value for name, value in headers if name == b"transfer-encoding"]
-    if not found:
+def add(headers: dict[bytes, bytes], name: bytes, value: bytes) -> None:
+    """Add a header to those of a response, by its name in lower case; one that came before is joined with it."""
+    name, value = name.lower(), value.strip(b" \t")
+    headers[name] = value if name not in headers else headers[name] + b", " + value
+
+
+def unsound(headers: Mapping[bytes, bytes], count: int) -> str | None:
+    """Return what is wrong with the headers of a response; ``None`` if nothing is.
+
+    Args:
+        headers: By lower-case name; those that came several times joined.
+        count: How many came.
+    """
+    if count > MAX_HEADERS:
+        return f"the response has {count} headers, and {MAX_HEADERS} are the most"
+    found = headers.get(b"transfer-encoding")
+    if found is None:
         return None
-    if any(name == b"content-length" for name, _ in headers):
+    if b"content-length" in headers:
         # RFC 9112, section 6.3: a sign that somebody smuggles a response.
         return "the response has both a transfer-encoding and a content-length"
-    if len(found) > 1 or found[0].strip().lower() != b"chunked":
-        return "the response has a transfer-encoding that is not chunked"
-    return None
+    return None if found.lower() == b"chunked" else "the response has a transfer-encoding that is not chunked"

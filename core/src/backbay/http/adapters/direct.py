@@ -107,7 +107,7 @@ class _Response:
         self._origin = origin
         self._url = url
         self.status: int = head.status
-        self.headers: Mapping[str, str] = joined(head)
+        self.headers: Mapping[str, str] = head.headers
 
     def chunks(self) -> _Response:
         return decoded(self, self.headers)  # type: ignore[return-value]
@@ -130,15 +130,6 @@ class _Response:
         connection, self._connection = self._connection, None
         if connection is not None and not self._pool.give_back(self._origin, connection):
             await self._pool.close(connection)
-
-
-def joined(head: Head) -> dict[str, str]:
-    """Return the headers of a response by name; repeated ones are joined by a comma."""
-    found: dict[str, str] = {}
-    for name_bytes, value_bytes in head.headers:
-        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 def broken(failure: BaseException, url: str) -> BackbayError:
