@@ -83,7 +83,7 @@ class Relaying(Backend):
             request = replace(request, headers={**request.headers, **given}, overrides=bool(given))
 
         async def send(call: Call) -> Source:
-            return _Body(await self._send(request, call), call)
+            return Body(await self._send(request, call), call)
 
         return send
 
@@ -120,7 +120,7 @@ class Relaying(Backend):
         return other
 
 
-class _Body:
+class Body:
     """The body of a response that is a success."""
 
     def __init__(self, response: TransportResponse, call: Call) -> None:
@@ -130,6 +130,7 @@ class _Body:
         self.content_type: str = response.headers.get("content-type", "")
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes. May be called once."""
         chunks, data = self._response.chunks(), b""
         try:
             async for data in chunks:
@@ -143,12 +144,13 @@ class _Body:
             await close(chunks)
 
     async def aclose(self) -> None:
+        """Let go of it. May be called again."""
         await self._response.aclose()
 
 
 def _body(job: Job) -> JSONBody:
     body = JSONBody(job.request) if isinstance(job.request, bytes) else JSONBody.of(job.request)
-    _ = body.members  # Raises where it is no JSON object.
+    body.check()
     return body
 
 

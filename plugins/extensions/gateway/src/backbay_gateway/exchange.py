@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
@@ -26,6 +26,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+SendWhole = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], Awaitable[None]]
 
 CLIENT_LEFT = 499
 """What the log and the metrics say of a client that left before its answer was whole."""
@@ -33,6 +34,15 @@ CLIENT_LEFT = 499
 _JSON = (b"content-type", b"application/json")
 _numbers = itertools.count()
 _PROCESS = os.urandom(6).hex()
+
+
+def _name_process() -> None:
+    global _PROCESS
+    _PROCESS = os.urandom(6).hex()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_name_process)
 
 
 def _request_id() -> str:
@@ -66,6 +76,7 @@ class Exchange:
 
     __slots__ = (
         "_abort",
+        "_send_whole",
         "_task",
         "attempts",
         "body_size",
@@ -96,6 +107,7 @@ class Exchange:
         self.receive_raw = receive
         self.send_raw = send
         self._abort: Callable[[], None] | None = scope.get("backbay.abort")
+        self._send_whole: SendWhole | None = scope.get("backbay.whole")
         self._task = asyncio.current_task()
         self.start = time.perf_counter()
         self.request_id = _request_id()
@@ -175,6 +187,11 @@ class Exchange:
             content_type: Of the body.
             length: Bytes of the body; ``None`` if that is not known yet.
         """
+        headers = self._head(status, content_type, length)
+        await self.send_raw({"type": "http.response.start", "status": status, "headers": headers})
+
+    def _head(self, status: int, content_type: bytes, length: int | None) -> list[tuple[bytes, bytes]]:
+        """Return the headers of an answer that begins now."""
         headers = [(b"content-type", content_type), (b"x-request-id", self.request_id.encode())]
         if self.endpoint is not None and self.endpoint.module == "anthropic_messages":
             headers.append((b"request-id", self.request_id.encode()))  # Where the vendor's own clients look for it.
@@ -186,7 +203,7 @@ class Exchange:
             headers.append((b"content-length", b"%d" % length))
         self.status = status
         self.first_byte = time.perf_counter() - self.start
-        await self.send_raw({"type": "http.response.start", "status": status, "headers": headers})
+        return headers
 
     async def write(self, data: bytes) -> None:
         """Send some of the body; returns when the client has taken enough of what was sent before."""
@@ -199,9 +216,14 @@ class Exchange:
         await self.send_raw({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, data: bytes, content_type: bytes = b"application/json") -> None:
-        """Send a whole answer."""
-        await self.begin(200, content_type, len(data))
-        await self.finish(data)
+        """Send a whole answer, its head and its body as one where the server beneath can do that."""
+        if self._send_whole is None:
+            await self.begin(200, content_type, len(data))
+            await self.finish(data)
+            return
+        headers = self._head(200, content_type, len(data))
+        self.sent += len(data)
+        await self._send_whole(200, headers, data)
 
     async def refuse(self, status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> None:
         """Send an error. The connection is closed if the request's body was not read to its end."""

@@ -8,6 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from backbay.backend import Backend
@@ -23,8 +24,9 @@ from .config import Upstream as UpstreamConfig
 from .dialects.scrubbing import scrub
 from .routing.breaker import Breaker, is_failure
 
-TRANSPORT = "aiohttp"
-"""What moves bytes to upstreams. Of those that core has, it costs the least for each piece of a streamed answer."""
+TRANSPORT = "direct"
+"""What moves bytes to upstreams, whatever ``BACKBAY_TRANSPORT`` says: of the transports that core has, the one that
+costs the least for a request, and for each piece of a streamed answer."""
 
 RECENT = 20
 """Failures that are kept for the status page, of each upstream."""
@@ -75,6 +77,8 @@ class Upstream:
         self.latency_ms: float | None = None
         self.reachable: bool | None = None
         self.failures: deque[Failure] = deque(maxlen=RECENT)
+        self._routing = routing
+        self._counter: Backend | None = None
         self._models: tuple[float, Sequence[ModelInfo]] | None = None
         self._asking: asyncio.Lock = asyncio.Lock()
         self._key = key_mark(config)
@@ -134,6 +138,27 @@ class Upstream:
             self._keep("HealthCheck", scrub(found.last_error.partition(" [")[0])[:200])
         return found.reachable
 
+    @property
+    def counter(self) -> Backend:
+        """The backend on the first of its wires that counts tokens, its own if it can be; its own if none does."""
+        if self._counter is None:
+            self._counter = self.backend
+            others = [] if _counts(self.backend) else [each for each in self.backend.wires if each in self.wires]
+            for wire in others:
+                # An option may be of the backend's own wire alone; then it cannot be connected on another one.
+                with suppress(BackbayError):
+                    other = connect(self.config.model_copy(update={"wire": wire}), self._routing)
+                    if _counts(other):
+                        self._counter = other
+                        break
+        return self._counter
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self.backend.aclose()
+        if self._counter is not None and self._counter is not self.backend:
+            await self._counter.aclose()
+
     async def models(self) -> Sequence[ModelInfo]:
         """Return the models that it offers, as of a while ago; none if it lists none, or cannot be reached."""
         if not self.backend.capabilities().allows(Capability.LIST_MODELS):
@@ -154,6 +179,10 @@ class Upstream:
     def listed(self) -> Sequence[ModelInfo]:
         """The models that it listed last; none before it was asked."""
         return () if self._models is None else self._models[1]
+
+
+def _counts(backend: Backend) -> bool:
+    return backend.capabilities().allows(Capability.COUNT_TOKENS)
 
 
 def kind_of(error: BackbayError) -> str:

@@ -23,6 +23,10 @@ from .schema import upgrade
 _BUSY = 5.0
 """Seconds that a transaction waits for others to end."""
 
+_TICK = 100_000_000
+"""Nanoseconds for which a file that was written may be written again without its time showing it; far more than any
+clock of a file system needs."""
+
 _LOCK = 0x62627631
 """The advisory lock of PostgreSQL under which tables are made."""
 
@@ -134,12 +138,18 @@ class Watch:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, timeout=0.0, check_same_thread=False)
+        # Whoever commits writes into this file, which costs less to look at than SQLite does to be asked.
+        self._journal = Path(f"{path}-wal")
+        self._looked = (0, 0, 0)
         self._version = -1
         self._revision = -1
 
     def revision(self) -> int | None:
         """Return the revision of the keys; ``None`` if the file is locked so that it cannot be read without waiting."""
         execute = self._connection.execute
+        looked = self._look()
+        if looked is not None and looked == self._looked:
+            return self._revision
         try:
             version = execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
@@ -147,7 +157,20 @@ class Watch:
                 self._version = version
         except (sqlite3.Error, TypeError):
             return None
+        # Looked at before it was asked, so that what was written in between is seen the next time.
+        self._looked = looked or (0, 0, 0)
         return self._revision
+
+    def _look(self) -> tuple[int, int, int] | None:
+        """Return what changes with every commit; ``None`` while it may have changed without that being seen."""
+        try:
+            found = self._journal.stat()
+        except OSError:
+            return None
+        # File systems tell times by the tick: of two commits in one the second may leave no trace.
+        if time.time_ns() - found.st_mtime_ns < _TICK:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
     def close(self) -> None:
         """Close the connection."""
