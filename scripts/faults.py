@@ -26,6 +26,8 @@ in no error and no log. Each fault of the rig is a case of `test_fault`, so that
 
     pytest tests/faults -k 017
 
+Those of calls, up to number 136, are tried twice: with the default transport, and with aiohttp.
+
 - **rig** has the cases of the rig: the error's class, whether it is tried again, the attempts that the server counted,
   and the partial answer are asserted in each.
 - **elsewhere** has other tests of this repository that hold it as well, or alone.

@@ -13,7 +13,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("backbay", "openai", "anthropic", "httpx2", "httpcore2", "httpx", "httpcore", "aiohttp", "h11", "httptools", "uvloop")
+PACKAGES = (
+    "backbay",
+    "openai",
+    "anthropic",
+    "httpx2",
+    "httpcore2",
+    "httpx",
+    "httpcore",
+    "aiohttp",
+    "h11",
+    "httptools",
+    "uvloop",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -33,10 +34,10 @@ def one_thread_for_names():
 def rig():
     """The server. Each way of calling is used once, since what is made once for the process is no leak."""
     with Rig() as started:
-        for how in asking.HOWS:
+        for how, transport in itertools.product(asking.HOWS, ["direct", "aiohttp"]):
             reply = words.STREAM if how in asking.STREAM else words.WHOLE
             with started.opened(Door(answers=[Answer([reply])])) as door:
-                assert asking.ask(door.url, how).text == "Hello world"
+                assert asking.ask(door.url, how, transport=transport).text == "Hello world"
         one_thread_for_names()
         gc.collect()
         gc.freeze()  # what is there by now need not be looked through after each test

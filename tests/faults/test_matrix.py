@@ -36,8 +36,10 @@ def test_the_corpus_is_there(corpus):
     assert len(CASES) >= 152
 
 
+@pytest.mark.parametrize("transport", ["direct", "aiohttp"])
 @pytest.mark.parametrize(("case", "face"), [*_params()])
-def test_matrix(bench, case, face):
+def test_matrix(bench, monkeypatch, transport, case, face):
+    monkeypatch.setenv("BACKBAY_TRANSPORT", transport)
     how = face + ("stream" if case["mode"] == "stream" else "complete")
     reference = "anthropic:m-1" if case["protocol"] == "anthropic-messages" else "openai:m-1"
     with bench.rig.opened(Door(answers=[matrix.answer(case)])) as door:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from backbay.testing import Received
 
+from .batchdesk import BatchDesk
 from .problems import EmulatorError, SetUpError
 from .scenarios import PLAIN
 from .vendor import Asked, RawAsked, Vendor
@@ -25,7 +26,7 @@ MAX_EVENTS = 10_000
 _V = TypeVar("_V", bound=Vendor)
 _WATCH = "backbay_watch"
 _GIVES_BYTES = ("whole", "error", "error_event", "models", "embeddings", "raw")
-_GIVES: dict[str, type] = {"read": Asked, "read_raw": RawAsked}
+_GIVES: dict[str, type] = {"read": Asked, "read_raw": RawAsked, "batches": BatchDesk}
 _hung: dict[tuple[type[Vendor], str], str] = {}
 
 

@@ -161,10 +161,13 @@ class _Response:
 
 
 def _headers(response: aiohttp.ClientResponse, url: str) -> Headers:
-    found: dict[bytes, bytes] = {}
-    for name, value in response.raw_headers:
-        add(found, name, value)
-    if (problem := unsound(found, len(response.raw_headers))) is not None:
+    raw = response.raw_headers
+    found = {name.lower(): value for name, value in raw}
+    if len(found) < len(raw):
+        found = {}
+        for name, value in raw:
+            add(found, name, value)
+    if (problem := unsound(found, len(raw))) is not None:
         response.close()
         raise broken(NotHTTP(problem), url)
     return Headers(found)

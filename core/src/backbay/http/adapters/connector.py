@@ -64,7 +64,7 @@ class Connector(aiohttp.TCPConnector):
         super().__init__(limit=0, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver())
         # There is no public way to say what class a connection is of. Where aiohttp does not ask this one, which the
         # fault suite shows, connections are of its own.
-        self._factory = partial(Exchange, loop=self._loop)
+        self._factory = partial(Exchange, loop=self._loop)  # type: ignore[assignment]
 
     async def connect(
         self,
@@ -82,7 +82,7 @@ class Connector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             if errand.ticket.made or (not errand.new and _is_quiet(connection)):
                 break
-            connection.close()  # What it sent unasked would be read as the answer to this request.
+            connection.close()  # What it may have sent unasked would be read as the answer to this request.
         errand.exchange = connection.protocol
         errand.ticket.connected()
         return connection

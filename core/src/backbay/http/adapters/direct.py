@@ -11,6 +11,7 @@ import socket
 import ssl
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -36,13 +37,12 @@ class DirectTransport(Transport):
 
     def __init__(self) -> None:
         self._pools = PerLoop(Pool)
-        self._addresses: dict[str, _Address] = {}
         self._wary: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
         # Tasks whose last request died with a connection that had been kept: their next one gets a new connection.
 
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
-        address = self._addresses.get(url) or self._address(url)
+        address = _address(url)
         pool = await self._pools.get()
         try:
             connection = await pool.borrow(address.origin, new=bool(self._wary) and self._was_let_down())
@@ -73,15 +73,16 @@ class DirectTransport(Transport):
         self._wary.discard(task)
         return True
 
-    def _address(self, url: str) -> _Address:
-        parts = urlsplit(url)
-        name = (parts.hostname or "").encode("idna" if not (parts.hostname or "").isascii() else "ascii").decode()
-        origin = (parts.scheme, name, parts.port or _PORTS[parts.scheme])
-        shown = f"[{name}]" if ":" in name else name
-        host = shown if origin[2] == _PORTS[parts.scheme] else f"{shown}:{origin[2]}"
-        target = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
-        found = self._addresses[url] = _Address(origin, host, target.encode("ascii"))
-        return found
+
+@lru_cache(maxsize=256)
+def _address(url: str) -> _Address:
+    parts = urlsplit(url)
+    name = (parts.hostname or "").encode("idna" if not (parts.hostname or "").isascii() else "ascii").decode()
+    origin = (parts.scheme, name, parts.port or _PORTS[parts.scheme])
+    shown = f"[{name}]" if ":" in name else name
+    host = shown if origin[2] == _PORTS[parts.scheme] else f"{shown}:{origin[2]}"
+    target = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+    return _Address(origin, host, target.encode("ascii"))
 
 
 class _Headers(list[tuple[str, str]]):

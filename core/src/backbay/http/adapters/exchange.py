@@ -24,6 +24,7 @@ class Exchange(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        self._spent = False  # whether it must not be used again
         self._wants_head = False
         self._seam = b""  # the last bytes of a head that goes on
         self._head_size = 0
@@ -37,6 +38,11 @@ class Exchange(ResponseHandler):
 
     # What aiohttp and the loop call.
 
+    @property
+    def should_close(self) -> bool:
+        """Whether it is not to be kept for another exchange."""
+        return self._spent or super().should_close
+
     def set_response_params(self, **given: Any) -> None:
         """Begin an exchange: what comes next is a head."""
         self._wants_head = True
@@ -47,25 +53,33 @@ class Exchange(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Read heads one by one, and what is behind them."""
-        while self._wants_head and data:
+        answer = self._answer
+        if answer is None:
+            data = self._heads(data)
+            answer = self._answer
+            if not data:
+                return
+        if data and answer is not None and answer.is_eof():
+            self._spent = True  # Nobody asked for it.
+        else:
+            super().data_received(data)
+
+    def _heads(self, data: bytes) -> bytes:
+        """Read heads, up to that of the answer; return what is behind it."""
+        while self._wants_head and data and self._exception is None:
             end = self._end_of_head(data)
             if self._head_size > MAX_HEAD:
                 self._refuse(f"its head has more than {MAX_HEAD} bytes")
-                return
+                return b""
             super().data_received(data[:end])
             data = data[end:]
-            if not data or self._exception is not None:
-                return
-        if data and self._answer is not None and self._answer.is_eof():
-            self.force_close()  # Nobody asked for it.
-        else:
-            super().data_received(data)
+        return b"" if self._exception is not None else data
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         """Take a head that was read."""
         code = data[0].code
         if not self._wants_head:
-            self.force_close()  # Nobody asked for it.
+            self._spent = True  # Nobody asked for it.
         elif code >= 200:
             self._wants_head = False
             self._answer = data[1]
@@ -81,7 +95,7 @@ class Exchange(ResponseHandler):
         if answer is None or not isinstance(exc, HttpProcessingError):
             super().set_exception(exc, *cause)
             return
-        self.force_close()
+        self._spent = True
         if not answer.is_eof():
             answer.set_exception(ClientPayloadError(said(exc.message)))
 
