@@ -22,23 +22,24 @@ Contract = Mapping[str, str | Sequence[str]]
 # The core's floors, the ground floor first. A module may import those below it, and none on its own
 # floor, where each is one module or one package. Each module of the core stands on one of them.
 FLOORS = (
-    "errors _images _stdout ranges known",
+    "errors _images _interrupt _stdout ranges known",
     "secrets messages limits retry capabilities selection jsonbytes sniffing sqlitefile",
     "response spec installed",
-    "events coerce choosing discovery loading provenance jobs",
+    "events coerce choosing discovery loading provenance jobs batches",
     "folding request records",
     "settings check attempt rawtext",
     "stream composite_calls relay",
     "hooks",
     "facetbase http.codec http.transport",
-    "bridge facets jobfacet",
+    "bridge facets jobfacet batchfacet http.batchwire http.sealing",
     "syncstream http.kinds http.sse http.ndjson http.urls http.retryafter http.adapters",
-    "http.errorbody http.asking http.sealing http.redaction",
+    "http.errorbody http.asking http.redaction",
     "http.statuses",
     "wires",
     "backend transports http.setup http.intake http.keyorigin",
     "http.relaying",
     "http.facets",
+    "http.batching",
     "http.driver manual registry sync credentials executor",
     "connecting detecting",
     "provider",
@@ -50,7 +51,7 @@ SUITE = "backbay_conformance"
 CONFORMANCE = "conformance"
 """The one module of a plugin that may import the suite. Nothing imports it but the suite's command and the tests."""
 
-HTTP_CLIENTS = ("h11", "httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "requests", "urllib3", "niquests")
+HTTP_CLIENTS = tuple("h11 httptools httpx httpx2 httpcore httpcore2 aiohttp requests urllib3 niquests".split())
 ADAPTERS = "backbay.http.adapters.*"
 
 

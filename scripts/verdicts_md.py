@@ -78,7 +78,7 @@ _GROUPS = {
     "Tools": "tools parallel_tool_calls forced_tool_choice streamed_tool_calls hosted_tools",
     "Input": "image_input audio_input file_input cache_control",
     "Options": "temperature top_p max_tokens stop seed",
-    "Methods": "list_models health embeddings rerank count_tokens execute complete_raw",
+    "Methods": "list_models health embeddings rerank count_tokens execute complete_raw batches",
 }
 
 _HEAD = """# Backends, and the verdict on each

@@ -1,15 +1,20 @@
 """Use any LLM inference vendor by name: ``backbay.connect("vendor:model")``.
 
-Names here are loaded when first used, so that ``import backbay`` costs next to nothing.
+Names here are loaded when first used, so that ``import backbay`` costs next to nothing: not even ``typing`` is loaded.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .backend import Backend as Backend
+    from .batches import Batch as Batch
+    from .batches import BatchLimits as BatchLimits
+    from .batches import BatchRequest as BatchRequest
+    from .batches import BatchResult as BatchResult
+    from .batches import BatchStatus as BatchStatus
     from .capabilities import Capabilities as Capabilities
     from .capabilities import Capability as Capability
     from .capabilities import Support as Support
@@ -55,8 +60,8 @@ if TYPE_CHECKING:
     from .messages import ToolCall as ToolCall
     from .messages import ToolSpec as ToolSpec
     from .provider import Provider as Provider
-    from .registry import PluginRecord as PluginRecord
-    from .registry import PluginState as PluginState
+    from .records import PluginRecord as PluginRecord
+    from .records import PluginState as PluginState
     from .registry import inspect as inspect
     from .registry import names as names
     from .registry import refresh as refresh
@@ -85,6 +90,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "backend": "Backend",
+    "batches": "Batch BatchLimits BatchRequest BatchResult BatchStatus",
     "capabilities": "Capabilities Capability Support",
     "connecting": "connect connect_sync",
     "detecting": "Found detect detect_sync",
@@ -110,7 +116,8 @@ _HOME = {
         "AudioPart FilePart HostedTool ImagePart Message ResponseFormat TextPart ThinkingPart ToolCall ToolSpec"
     ),
     "provider": "Provider",
-    "registry": "PluginRecord PluginState inspect names refresh register resolve",
+    "records": "PluginRecord PluginState",
+    "registry": "inspect names refresh register resolve",
     "relay": "Relay",
     "request": "Request",
     "response": "Embeddings Finish Health ModelInfo Ranked Ranking Response Usage",

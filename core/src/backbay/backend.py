@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, Unpack, final
 
 from . import hooks
 from .attempt import Call
+from .batchfacet import BatchFacet
 from .capabilities import Capability
 from .check import OPTION_NEEDS, apply_capabilities, check_messages
 from .errors import BackbayError, ConfigurationError
@@ -31,7 +32,7 @@ from .stream import EventStream, Listener
 T = TypeVar("T")
 
 
-class Backend(Facets, JobFacet):
+class Backend(Facets, JobFacet, BatchFacet):
     """An inference vendor, or an engine in this process, that turns a request into events.
 
     Args:

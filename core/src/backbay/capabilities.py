@@ -59,6 +59,7 @@ class Capability(enum.StrEnum):
     COUNT_TOKENS = "count_tokens"
     EXECUTE = "execute"
     COMPLETE_RAW = "complete_raw"
+    BATCHES = "batches"
 
 
 FACETS = frozenset(
@@ -70,9 +71,10 @@ FACETS = frozenset(
         Capability.COUNT_TOKENS,
         Capability.EXECUTE,
         Capability.COMPLETE_RAW,
+        Capability.BATCHES,
     }
 )
-"""Capabilities that are a method of their own; undeclared ones are refused."""
+"""Capabilities that are a method of their own, or several; undeclared ones are refused."""
 
 _WHY = {
     Support.UNSUPPORTED: "this vendor or model cannot",

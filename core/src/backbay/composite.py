@@ -204,7 +204,9 @@ def joined(known: Sequence[Capabilities]) -> Capabilities:
 
     What all say alike, it says too. What some can and others cannot is ``VERSIONED``: it is found out at the call.
     """
-    return Capabilities({capability: _joined(capability, known) for capability in Capability})
+    found = Capabilities({capability: _joined(capability, known) for capability in Capability})
+    # A batch is one vendor's: nobody could tell later whose.
+    return found.with_({Capability.BATCHES: Support.UNSUPPORTED})
 
 
 def _joined(capability: Capability, known: Sequence[Capabilities]) -> Support:

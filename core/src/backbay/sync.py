@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Protocol, Self, Unpack, cast
 
 from .backend import Backend
+from .batches import Batch, BatchLimits, BatchRequest, BatchResult
 from .bridge import run
 from .capabilities import Capabilities
 from .jobs import Job, JobResult, JobSink
@@ -133,6 +134,38 @@ class SyncBackend:
             run(relay.aclose())
         return relay.result
 
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """As ``Backend.batch_limits``."""
+        return self.backend.batch_limits
+
+    def batch_request(self, custom_id: str, messages: MessagesInput, **options: Unpack[Options]) -> BatchRequest:
+        """As ``Backend.batch_request``."""
+        return self.backend.batch_request(custom_id, messages, **options)
+
+    def create_batch(
+        self, requests: Iterable[BatchRequest], *, label: str | None = None, limits: LimitsInput = None
+    ) -> Batch:
+        """As ``Backend.create_batch``."""
+        return run(self.backend.create_batch(requests, label=label, limits=limits))
+
+    def get_batch(self, batch_id: str, *, limits: LimitsInput = None) -> Batch:
+        """As ``Backend.get_batch``."""
+        return run(self.backend.get_batch(batch_id, limits=limits))
+
+    def cancel_batch(self, batch_id: str, *, limits: LimitsInput = None) -> Batch:
+        """As ``Backend.cancel_batch``."""
+        return run(self.backend.cancel_batch(batch_id, limits=limits))
+
+    def list_batches(self, *, count: int = 100, limits: LimitsInput = None) -> Sequence[Batch]:
+        """As ``Backend.list_batches``."""
+        return run(self.backend.list_batches(count=count, limits=limits))
+
+    def batch_results(self, batch: Batch | str, *, limits: LimitsInput = None) -> Iterator[BatchResult]:
+        """As ``Backend.batch_results``, for a ``for`` loop."""
+        results = self.backend.batch_results(batch, limits=limits)
+        return _drained(results)
+
     def close(self) -> None:
         """Close the backend. May be called again."""
         run(self.backend.aclose())
@@ -147,3 +180,11 @@ class SyncBackend:
 
     def __repr__(self) -> str:
         return f"<SyncBackend {self.id} model={self.model!r}>"
+
+
+def _drained(results: AsyncGenerator[BatchResult]) -> Iterator[BatchResult]:
+    try:
+        while (result := run(anext(results, None))) is not None:
+            yield result
+    finally:
+        run(results.aclose())

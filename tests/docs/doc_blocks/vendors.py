@@ -18,6 +18,8 @@ from backbay.http.adapters.direct import DirectTransport
 from backbay.http.transport import TransportResponse
 from backbay.response import Finish
 from backbay.testing import Received, Reply, ScriptedServer
+from backbay_conformance.batchdesk import BatchDesk
+from backbay_conformance.problems import EmulatorError
 from backbay_conformance.scenarios import Answer, Call
 from backbay_conformance.vendor import Asked, Vendor
 from backbay_conformance.vendors import VENDORS
@@ -32,6 +34,9 @@ _OTHER_CALLS: dict[str, Any] = {
     "/version": {"version": "0.9.0"},
 }
 """Answers to calls that the emulators do not write, by how their paths end."""
+
+_OF_BATCHES = ("/files", "/batches", "/batch/jobs")
+"""What stands in the paths of calls about batches."""
 
 
 def emulators(preferred: str) -> list[Vendor]:
@@ -57,6 +62,7 @@ class Vendors:
     def __init__(self, preferred: str) -> None:
         self._emulators = emulators(preferred)
         self._lists = self._emulators[0]
+        self._desk = _desk(self._lists)
 
     def __call__(self, request: Received) -> Reply:
         """Return the answer to a request; 404 for one that no emulator knows, with the path in it."""
@@ -71,6 +77,8 @@ class Vendors:
         for end, body in _OTHER_CALLS.items():
             if path.endswith(end):
                 return Reply.json(body)
+        if self._desk is not None and any(part in path for part in _OF_BATCHES):
+            return self._desk(request)
         if path.endswith(("/embeddings", "/embed", ":batchEmbedContents", ":embedContent")):
             body = request.json
             asked_for = body.get("input") or body.get("texts") or body.get("inputs") or body.get("requests") or [""]
@@ -81,6 +89,14 @@ class Vendors:
             models = self._lists.models(["conformance-1"])
             return Reply(headers={"content-type": "application/json"}, steps=[models])
         return Reply.json({"error": {"message": f"no emulator knows {request.method} {path}"}}, status=404)
+
+
+def _desk(vendor: Vendor) -> BatchDesk | None:
+    """Return what takes batches on the wire of a vendor that has them."""
+    try:
+        return vendor.batches()
+    except EmulatorError:
+        return None
 
 
 def _without_tools(request: Received) -> Received:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import BackbayError, ResponseError, UnsupportedError
 from ..events import Event
@@ -14,6 +14,9 @@ from ..jsonbytes import JSONBody
 from ..request import Request
 from ..response import Embeddings, JSONObject, ModelInfo, Ranking
 from ..spec import BackendSpec
+
+if TYPE_CHECKING:
+    from .batchwire import BatchWire
 
 MAX_BODY = 64 * 2**20
 """Bytes of an answer in one body, asked for or not; a longer one is a ``TooLargeError``."""
@@ -206,6 +209,10 @@ class Codec(ABC):
             DecodeError: The body is no such answer.
         """
         raise self._lacks("token counting")
+
+    def batches(self) -> BatchWire:
+        """Return what the wire has for batches. Called often; cheap."""
+        raise self._lacks("batches")
 
     def _lacks(self, what: str) -> UnsupportedError:
         return UnsupportedError(f"This wire has no {what}.")

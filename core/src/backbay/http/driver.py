@@ -18,8 +18,8 @@ from ..secrets import Secret
 from ..settings import Settings
 from ..spec import BackendSpec
 from . import setup, urls
+from .batching import Batching
 from .codec import MAX_BODY, Authorizer, HTTPRequest
-from .facets import Faceted
 from .intake import MAX_ERROR_BODY, close, drain, read, read_some
 from .redaction import Hidden
 from .sealing import seal, uncover
@@ -43,7 +43,7 @@ def _secrets(key: Secret | None, authorizer: Authorizer | None) -> list[str]:
     return found if authorizer is None else [*found, *authorizer.secrets()]
 
 
-class HTTPBackend(Faceted):
+class HTTPBackend(Batching):
     """A vendor that speaks HTTP on some wire. A vendor on a wire that core knows needs no subclass."""
 
     def __init__(self, spec: BackendSpec, model: str | None = None, settings: Settings | None = None) -> None:

@@ -40,6 +40,7 @@ from ..request import Request
 from ..response import ModelInfo
 from ..spec import BackendSpec
 from . import lists
+from .anthropic_batches import AnthropicBatches
 from .anthropic_body import NEWER, body_of, count_of, removed
 from .anthropic_events import MessageReader
 from .anthropic_reading import events_of
@@ -140,6 +141,10 @@ class AnthropicMessages(Codec):
         found = load_object(body, "a model list")
         last = found.get("last_id")
         return f"after_id={quote(last, safe='')}" if found.get("has_more") is True and isinstance(last, str) else None
+
+    def batches(self) -> AnthropicBatches:
+        """Return the batches that go with this wire."""
+        return AnthropicBatches(self._quirks["path"])
 
     def encode_count(self, request: Request) -> HTTPRequest:
         """Return the POST that counts the tokens of a prompt; ``extra`` goes with it."""

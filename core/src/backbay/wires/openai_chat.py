@@ -48,6 +48,7 @@ from ..spec import BackendSpec
 from . import completions, lists
 from .chat_body import OWNED, body_of
 from .chat_chunks import ChunkReader
+from .openai_batches import OpenAIBatches
 from .quirks import Quirks, checked
 from .reading import excerpt, load_object
 from .streaming import AnswerDecoder, decode_stream, is_stream, with_partial
@@ -151,6 +152,10 @@ class OpenAIChat(Codec):
         """Return the vectors of an embeddings body."""
         packed = "b" if self._quirks["embeddings_format"] == "base64_int8" else "f"
         return lists.read_embeddings(body, count, packed=packed)
+
+    def batches(self) -> OpenAIBatches:
+        """Return the batches that go with this wire."""
+        return OpenAIBatches()
 
     def encode_rerank(
         self, model: str, query: str, documents: Sequence[str], top_n: int | None, extra: Mapping[str, object]

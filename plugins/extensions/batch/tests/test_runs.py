@@ -184,7 +184,7 @@ def test_no_line_is_lost_to_a_vendor_that_has_too_many_calls(vendor, files, batc
 
 
 def test_a_line_that_alone_is_answered_so_is_given_up(vendor, files, batch, monkeypatch):
-    monkeypatch.setattr("backbay_batch.run._MOST_SLOWED", 3)
+    monkeypatch.setattr("backbay_batch.course._MOST_SLOWED", 3)
     vendor.answers["r7"] = lambda nth: refusal(503, **{"retry-after-ms": "10"})
     files.many(10)
     found = batch(rules={"tries": 1})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .laws import (
     AnswerLaws,
     ArrivalLaws,
+    BatchLaws,
     CapabilityLaws,
     ConnectionLaws,
     ConversationLaws,
@@ -39,6 +40,7 @@ class BackendConformance(
     FacetLaws,
     RawLaws,
     RelayLaws,
+    BatchLaws,
     ConnectionLaws,
     SecrecyLaws,
     ImportLaws,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from backbay import Finish
 from backbay.testing import Received, Reply, Step
 
+from .batchdesk import BatchDesk
 from .fuzzing.framing import TEXT, Framing
 from .problems import EmulatorError
 from .scenarios import Answer
@@ -176,6 +177,13 @@ class Vendor(ABC):
         return EmulatorError(
             f"The spec declares complete_raw, and the emulator {type(self).__qualname__} of the wire {self.wire!r} "
             "emulates none. Write the methods raw and read_raw in a subclass of Vendor."
+        )
+
+    def batches(self) -> BatchDesk:
+        """Return what takes batches on this wire, a new one each time. Wanted where the spec declares ``batches``."""
+        raise EmulatorError(
+            f"The spec declares batches, and the emulator {type(self).__qualname__} of the wire {self.wire!r} takes "
+            "none. Write the method batches in a subclass of Vendor."
         )
 
     @property

@@ -30,7 +30,7 @@ spec = BackendSpec(
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
         "structured_output image_input file_input hosted_tools cache_control max_tokens stop usage list_models health "
-        "count_tokens execute",
+        "count_tokens execute batches",
         # Models differ in how they are asked to think; the newest take no sampling parameters.
         versioned="reasoning temperature top_p",
         # Text completions are retired.
@@ -48,6 +48,7 @@ spec = BackendSpec(
     sources={
         "wire, versions, capabilities": "Anthropic's API reference, guides and release notes, read on 2026-11-21, and "
         "recorded traffic",
+        "batches": "Anthropic's Python SDK 2.12 (message batches), API reference and guide, read on 2026-11-21",
         "models": "the capabilities in Anthropic's model list, recorded in August 2026",
         "variables": "Anthropic's Python SDK 2.11, LiteLLM 1.109 and any-llm 1.40, read in 2026-11",
     },

@@ -21,7 +21,7 @@ spec = BackendSpec(
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
         "structured_output json_mode temperature top_p max_tokens stop seed usage list_models health embeddings "
-        "execute",
+        "execute batches",
         # The model list says which models see, hear and think.
         versioned="image_input audio_input file_input reasoning",
         # Prompts are cached unasked; extra={"prompt_cache_key": ...} says which belong together.
@@ -32,6 +32,8 @@ spec = BackendSpec(
     sources={
         "address, paths, wire": "Mistral's API reference, and recorded traffic, read on 2026-11-21",
         "capabilities": "the types of Mistral's Python SDK (chat completions, embeddings, models), read on 2026-11-21",
+        "batches": "Mistral's Python SDK (batch jobs, files), its guide and its page on known limitations, read on "
+        "2026-11-21",
         "variables": "Mistral's Python SDK (MISTRAL_API_KEY) and LiteLLM 1.109 (MISTRAL_API_BASE), read on 2026-11-21",
     },
 )

@@ -19,6 +19,7 @@ from backbay.spec import BackendSpec
 from backbay.wires.openai_chat import OpenAIChat, body_of
 from backbay.wires.writing import to_bytes
 
+from .batches import MistralBatches
 from .messages import check, rewritten
 from .reader import MistralReader
 
@@ -55,6 +56,10 @@ class MistralChat(OpenAIChat):
         body = body_of(request, self._quirks, stream=stream, backend=self._name)
         body["messages"] = rewritten(request.messages, body["messages"], self._name)
         return HTTPRequest("POST", str(self._quirks["chat_path"]), to_bytes(body))
+
+    def batches(self) -> MistralBatches:
+        """Return the batches that go with this wire."""
+        return MistralBatches()
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorFacts:
         """Return what an error response says."""

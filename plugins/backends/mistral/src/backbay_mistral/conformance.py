@@ -16,6 +16,7 @@ from backbay.testing import Received, sse
 from backbay_conformance import BackendConformance
 from backbay_conformance.scenarios import Answer
 from backbay_conformance.vendor import ANSWER_ID, MODEL, Asked, Dialect, Turn
+from backbay_conformance.vendors.openai_batches import OpenAIBatchDesk
 from backbay_conformance.vendors.openai_chat import WORDS, OpenAIChatVendor
 
 from . import spec as _spec
@@ -28,6 +29,54 @@ _FIELDS = frozenset(
     "presence_penalty frequency_penalty n prediction parallel_tool_calls reasoning_effort prompt_mode guardrails "
     "prompt_cache_key safe_prompt".split()
 )
+
+
+class MistralBatchDesk(OpenAIBatchDesk):
+    """Mistral's jobs, made of files as OpenAI's batches are; a job runs one model."""
+
+    place = "batch/jobs"
+
+    def line(self, row: Mapping[str, Any]) -> tuple[str, bytes]:
+        """Return id and body of a line."""
+        return super().line({"method": "POST", "url": "/v1/chat/completions", **row})
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise ``ValueError`` if a job cannot be made like this."""
+        if given.get("endpoint") != "/v1/chat/completions" or given.get("model") != MODEL:
+            raise ValueError(f"{given} makes no job")
+
+    def input(self, given: Mapping[str, Any]) -> str:
+        """Return the name of the file that a job is made of."""
+        [name] = given["input_files"]
+        return str(name)
+
+    def told(self, number: int, metadata: object, *, new: bool = False) -> bytes:
+        """Return a job as Mistral describes it."""
+        ended = not (new or self.open)
+        total = 0 if new else len(self.made[number])
+        files = {"output_file": f"out-{number}", "error_file": f"err-{number}"} if ended else {}
+        told = {
+            "id": f"batch_{number}",
+            "object": "batch",
+            "input_files": [f"file-{number}"],
+            "endpoint": "/v1/chat/completions",
+            "model": MODEL,
+            "errors": [],
+            "status": "QUEUED" if new else "SUCCESS" if ended else "RUNNING",
+            "created_at": 1,
+            "total_requests": total,
+            "completed_requests": total if ended else 0,
+            "succeeded_requests": total if ended else 0,
+            "failed_requests": 0,
+            "metadata": metadata,
+            **files,
+        }
+        return json.dumps(told).encode()
+
+    def listed(self, told: list[bytes]) -> bytes:
+        """Return a page of jobs."""
+        data = [json.loads(each) for each in told]
+        return json.dumps({"object": "list", "total": len(data), "data": data}).encode()
 
 
 class MistralVendor(OpenAIChatVendor):
@@ -80,6 +129,10 @@ class MistralVendor(OpenAIChatVendor):
         card = {"object": "model", "created": 1, "owned_by": "mistralai", "capabilities": can, "aliases": []}
         data = [{"id": model, **card, "name": model, "max_context_length": 131072, "type": "base"} for model in ids]
         return json.dumps({"object": "list", "data": data}).encode()
+
+    def batches(self) -> MistralBatchDesk:
+        """Return what takes batches."""
+        return MistralBatchDesk(self)
 
     def read(self, request: Received) -> Asked:
         """Return what a request asked; refuse what Mistral refuses."""

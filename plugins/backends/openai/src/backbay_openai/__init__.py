@@ -22,7 +22,7 @@ spec = BackendSpec(
     header_env={"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"},
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls forced_tool_choice streamed_tool_calls "
-        "structured_output json_mode image_input max_tokens usage list_models health embeddings execute",
+        "structured_output json_mode image_input max_tokens usage list_models health embeddings execute batches",
         # Reasoning models refuse sampling parameters, others refuse an effort; sound and files go to some models only,
         # and so do cache marks: to gpt-5.6 and later. Raw text is for gpt-3.5-turbo-instruct, babbage-002 and
         # davinci-002, and for models of compatible servers.
@@ -61,6 +61,7 @@ spec = BackendSpec(
     sources={
         "raw text": "OpenAI's API reference, Completions (legacy), and recorded traffic, read on 2026-11-21",
         "wires, paths, capabilities": "OpenAI's API reference and guides, read on 2026-11-21, and recorded traffic",
+        "batches": "OpenAI's Python SDK 3.52 (batches, files) and its guide to the Batch API, read on 2026-11-21",
         "models": "OpenAI's API reference, recorded errors and public reports, read on 2026-11-21",
         "variables, headers": "OpenAI's Python SDK 3.52, LiteLLM 1.109, any-llm 1.40 and pydantic-ai 2.68, read "
         "in 2026-11",

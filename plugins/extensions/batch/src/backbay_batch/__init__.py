@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from .batch import run_batch_sync as run_batch_sync
     from .budget import Price as Price
     from .budget import flat_price as flat_price
+    from .calls import Caller as Caller
     from .checking import Checked as Checked
     from .checking import check_batch as check_batch
+    from .engine import Call as Call
     from .engine import Engine as Engine
     from .engine import Failure as Failure
     from .engine import Item as Item
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .engine import find_engine as find_engine
     from .errors import BatchEngineError as BatchEngineError
     from .errors import BatchSetupError as BatchSetupError
+    from .errors import BatchStoppedError as BatchStoppedError
     from .errors import BatchStorageError as BatchStorageError
     from .errors import ChangedBatchError as ChangedBatchError
     from .errors import JournalBusyError as JournalBusyError
@@ -30,15 +33,19 @@ if TYPE_CHECKING:
     from .summary import Control as Control
     from .summary import Progress as Progress
     from .summary import Summary as Summary
+    from .vendor import run_vendor_batch as run_vendor_batch
+    from .vendor import run_vendor_batch_sync as run_vendor_batch_sync
 
 _HOME = {
     "batch": "run_batch run_batch_sync",
     "budget": "Price flat_price",
+    "calls": "Caller",
     "checking": "Checked check_batch",
-    "engine": "Engine Failure Item Outcome Target find_engine",
-    "errors": "BatchEngineError BatchSetupError BatchStorageError ChangedBatchError JournalBusyError",
+    "engine": "Call Engine Failure Item Outcome Target find_engine",
+    "errors": "BatchEngineError BatchSetupError BatchStoppedError BatchStorageError ChangedBatchError JournalBusyError",
     "rules": "Rules",
     "summary": "Control Progress Summary",
+    "vendor": "run_vendor_batch run_vendor_batch_sync",
 }
 _MODULE_OF = {name: module for module, listed in _HOME.items() for name in listed.split()}
 

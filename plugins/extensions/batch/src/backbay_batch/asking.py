@@ -21,7 +21,7 @@ from backbay import (
 
 from .answers import chat_body, embeddings_body
 from .bodies import chat_arguments, embedding_arguments
-from .engine import Failure, Item, Outcome
+from .engine import Call, Failure, Item, Outcome
 from .lines import Line, LineError, read_line
 
 _ACCOUNT = (
@@ -39,6 +39,8 @@ async def ask(backend: Backend, item: Item) -> Outcome:
 
     A backend that has a model of its own is asked for that one; otherwise the line's own model is.
     """
+    if item.call is not None:
+        return await _answer(backend, item.number, item.call)
     custom_id = ""
     try:
         line = read_line(item.line)
@@ -53,6 +55,26 @@ async def ask(backend: Backend, item: Item) -> Outcome:
     except Exception as defect:  # noqa: BLE001 (a line that nobody foresaw must not end the batch)
         said = f"{type(defect).__name__}: {defect}"
         return _failed(item, custom_id, Failure(code="internal_error", message=said, type=type(defect).__name__))
+
+
+async def _answer(backend: Backend, number: int, call: Call) -> Outcome:
+    """Make a call of a program, which gets its answer, or its error, as they are."""
+    try:
+        ask = backend.complete_raw if call.raw else backend.complete
+        response = await ask(call.prompt, **call.options)  # type: ignore[arg-type]
+    except BackbayError as error:
+        return Outcome(number=number, failure=failure_of(error), attempts=error.attempts, error=error)
+    except Exception as defect:  # noqa: BLE001 (as for a line)
+        said = f"{type(defect).__name__}: {defect}"
+        failure = Failure(code="internal_error", message=said, type=type(defect).__name__)
+        return Outcome(number=number, failure=failure, attempts=0)
+    return Outcome(
+        number=number,
+        usage=_counts(response.usage),
+        model=response.model or backend.model,
+        attempts=response.attempts,
+        response=response,
+    )
 
 
 async def _chat(backend: Backend, item: Item, line: Line) -> Outcome:

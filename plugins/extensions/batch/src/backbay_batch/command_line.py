@@ -95,7 +95,7 @@ def run(batch: Batch, *, quiet: bool, in_json: bool) -> int:
     if in_json:
         print_json({**asdict(summary), "ok": summary.ok, "exit_code": exit_code(summary)})
     elif not quiet:
-        _tell(summary)
+        show_summary(summary)
     return exit_code(summary)
 
 
@@ -132,7 +132,7 @@ async def _run(batch: Batch, shown: View) -> Summary:
                 loop.remove_signal_handler(each)
 
 
-def _tell(summary: Summary) -> None:
+def show_summary(summary: Summary) -> None:
     """Say how it came out, on standard error."""
     failed = summary.failed + summary.bad
     parts = [f"{summary.answered:,} of {count(summary.lines, 'line')} answered"]

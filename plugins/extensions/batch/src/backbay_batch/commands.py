@@ -16,6 +16,12 @@ EXITS = (
     "same command goes on with the lines that have no answer."
 )
 
+_OF_CALLS = (
+    *("engine", "concurrency", "rpm", "tpm", "tries", "stop_after", "patience", "max_tokens_total", "max_cost"),
+    "limit_total",
+)
+"""Options that mean nothing with --vendor-batch."""
+
 _PACE, _SPEND, _FILES = "Pace", "What may be used", "Files"
 
 Backend = Annotated[
@@ -60,6 +66,12 @@ Price = Annotated[
     str | None,
     typer.Option(metavar="IN,OUT", help="Dollars for a million tokens in, and out.", rich_help_panel=_SPEND),
 ]
+VendorFlag = Annotated[
+    bool,
+    typer.Option(
+        "--vendor-batch", help="Leave the lines to the vendor's own batches: half the price, and up to a day."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no summary.")]
 
 
@@ -68,6 +80,7 @@ def register_commands(app: typer.Typer) -> None:
     batch = typer.Typer(no_args_is_help=True, help="Files of requests, through any backend.")
     batch.callback()(_group)
     batch.command("run", epilog=EXITS)(run)
+    batch.command("cancel")(cancel)
     app.add_typer(batch, name="batch")
 
 
@@ -76,6 +89,7 @@ def _group() -> None:
 
 
 def run(
+    context: typer.Context,
     requests: Annotated[Path, typer.Argument(metavar="FILE", help="OpenAI's batch format: JSON lines, or Parquet.")],
     *,
     backend: Backend,
@@ -83,6 +97,7 @@ def run(
     check: CheckFlag = False,
     restart: Restart = False,
     unordered: Unordered = False,
+    vendor_batch: VendorFlag = False,
     engine: EngineName = "local",
     concurrency: Concurrency = 64,
     rpm: Rpm = None,
@@ -105,8 +120,13 @@ def run(
 
     The journal stands beside the output. A run that was ended, by whatever, goes on with the same command, and asks for
     nothing again that it has an answer to. Ctrl-C finishes the calls under way; a second one cancels them.
+
+    With --vendor-batch Ctrl-C leaves the vendor's batches as they are: the same command waits for them again.
     """
     from . import command_line as work
+    from . import vendor_command as by_vendor
+    from .setup import Files
+    from .vendor_setup import VendorBatch
 
     options.api_key(api_key_env)  # Refused now, if it is none; read again where the backend is connected.
     arguments = options.connection(base_url=base_url, wire=wire, config=config, limits=options.limits(limit_total))
@@ -115,6 +135,17 @@ def run(
         raise typer.Exit(work.check(requests, backend, arguments, api_key_env, in_json=json))
     if output is None:
         raise typer.BadParameter("Say where the results go: --output FILE.")
+    if vendor_batch:
+        refuse_what_only_calls_have(context)
+        files = Files(input=requests, output=output, ordered=not unordered, restart=restart)
+        left = VendorBatch(
+            files=files,
+            backend=backend,
+            arguments=arguments,
+            key_variable=api_key_env,
+            price=work.price_of(price),
+        )
+        raise typer.Exit(by_vendor.run(left, quiet=quiet, in_json=json))
     batch = work.batch(
         requests,
         output,
@@ -137,3 +168,44 @@ def run(
         ),
     )
     raise typer.Exit(work.run(batch, quiet=quiet, in_json=json))
+
+
+def cancel(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The output of the run.")],
+    *,
+    backend: Backend,
+    base_url: BaseUrl = None,
+    api_key_env: ApiKeyEnv = None,
+    wire: Wire = None,
+    config: Config = None,
+    json: JsonFlag = False,
+) -> None:
+    """Cancel what a run with --vendor-batch left to the vendor. What was answered until then is billed, and stays.
+
+    The run's own command fetches it. Lines that were cancelled are asked for again by the run after that.
+    """
+    from . import vendor_command as by_vendor
+    from .setup import Files
+    from .vendor_setup import VendorBatch
+
+    options.api_key(api_key_env)
+    arguments = options.connection(base_url=base_url, wire=wire, config=config, limits=options.limits(None))
+    arguments.pop("api_key")
+    files = Files(input=output, output=output)
+    left = VendorBatch(files=files, backend=backend, arguments=arguments, key_variable=api_key_env)
+    raise typer.Exit(by_vendor.cancel(left, in_json=json))
+
+
+def refuse_what_only_calls_have(context: typer.Context) -> None:
+    """Refuse options that bound calls, where the vendor itself decides what is done when.
+
+    Raises:
+        BadParameter: One was given; the message names them all.
+    """
+    given = [name for name in _OF_CALLS if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+    if given:
+        said = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise typer.BadParameter(
+            f"With --vendor-batch there are no calls that {said} could bound: the vendor decides when it answers, and "
+            "what was handed over is billed. Leave it out."
+        )

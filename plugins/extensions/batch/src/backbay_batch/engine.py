@@ -7,12 +7,22 @@ are, and a worker that vanishes loses nothing but the items that it had.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, runtime_checkable
 
-from backbay import BackbayError, Backend, OverloadedError, RateLimitError, RetryPolicy, Usage, connect
+from backbay import (
+    BackbayError,
+    Backend,
+    OverloadedError,
+    RateLimitError,
+    Response,
+    RetryPolicy,
+    Usage,
+    connect,
+)
+from backbay.messages import Message
 
 from .errors import BatchSetupError
 
@@ -21,16 +31,33 @@ GROUP = "backbay.engines"
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a program, in place of a line of a file. Can be pickled if its options can.
+
+    Attributes:
+        prompt: The conversation; or the text to continue, where it is raw.
+        options: As ``Backend.complete`` takes them, or ``complete_raw``.
+        raw: Whether it is raw text.
+    """
+
+    prompt: str | Sequence[Message] = field(repr=False)
+    options: Mapping[str, object] = field(default_factory=dict, repr=False)
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One line to ask for. Can be pickled.
+    """One line to ask for, or one call. Can be pickled.
 
     Attributes:
         number: The line's number, from 1.
-        line: The line's bytes, ``{"custom_id", "method", "url", "body"}``.
+        line: The line's bytes, ``{"custom_id", "method", "url", "body"}``; empty for a call.
+        call: The call, or ``None`` for a line.
     """
 
     number: int
     line: bytes
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +93,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one item came out: it has a body or a failure. Can be pickled.
+    """How one item came out: it has a body (of a call: a response) or a failure. Can be pickled.
 
     Attributes:
         number: The item's.
@@ -76,6 +103,8 @@ class Outcome:
         usage: Token counts, or ``None`` if the vendor gave none.
         model: The model that answered, as the vendor names it, or ``None``.
         attempts: How many times the request was sent.
+        response: The answer to a call; ``None`` for a line, and without an answer.
+        error: What a call failed with, whole; ``None`` for a line, and where only ``failure`` is known.
     """
 
     number: int
@@ -85,6 +114,8 @@ class Outcome:
     usage: Usage | None = None
     model: str | None = None
     attempts: int = 1
+    response: Response | None = field(default=None, repr=False)
+    error: BackbayError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,10 @@ class BatchEngineError(BackbayError):
     """The engine failed as a whole. What was journaled stays."""
 
 
+class BatchStoppedError(BackbayError):
+    """The call was not made, since something stopped all: the budget is used up, or too much failed before it."""
+
+
 CONTINUE = "Run the same command again: what is in the journal is not asked for again."
 
 _NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
 from backbay import BackbayError
 
 from .budget import Budget
 from .engine import Item
-from .keeper import Keeper
 from .pacing import Pacer
 from .rows import Place
 
@@ -41,11 +41,26 @@ class Sent:
     settled: bool = False
 
 
+class Pages(Protocol):
+    """Where lines are from."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether an empty page is the end. Otherwise more may come, which is said by ``Feed.pump``."""
+
+    def page(self, after: int) -> list[tuple[Place, Item]]:
+        """Return the next lines after one; an empty list if there are none.
+
+        Raises:
+            BackbayError: They cannot be read.
+        """
+
+
 class Feed(AsyncIterator[Item]):
     """Hands out lines. ``anext`` may be awaited by several tasks at once.
 
     Args:
-        keeper: Reads them.
+        pages: Gives them.
         pacer: Says when.
         budget: Says whether.
         most: How many lines may be put back for later, before no further ones are begun.
@@ -56,8 +71,8 @@ class Feed(AsyncIterator[Item]):
         failure: What reading failed with, or ``None``.
     """
 
-    def __init__(self, keeper: Keeper, pacer: Pacer, budget: Budget, most: int) -> None:
-        self._keeper = keeper
+    def __init__(self, pages: Pages, pacer: Pacer, budget: Budget, most: int) -> None:
+        self._pages = pages
         self._pacer = pacer
         self._budget = budget
         self._most = most
@@ -149,15 +164,19 @@ class Feed(AsyncIterator[Item]):
         return None, self._later[0][0] if self._later else math.inf
 
     def _hand_out(self, sent: Sent, tokens: int, now: float) -> None:
-        if self._ready and self._ready[0] is sent:
-            self._ready.popleft()
-        else:
-            heapq.heappop(self._later)
+        self._take_out(sent)
         sent.at = now
         self._pacer.sent(tokens)
         self._budget.set_aside(sent.place.number, sent.place.prompt, sent.place.answer)
         self.under_way[sent.place.number] = sent
         self._waiters.popleft().set_result(sent.item)
+
+    def _take_out(self, sent: Sent) -> None:
+        """Take out the next line, which ``_next`` returned."""
+        if self._ready and self._ready[0] is sent:
+            self._ready.popleft()
+        else:
+            heapq.heappop(self._later)
 
     def _wait(self, seconds: float) -> None:
         """Look again after some seconds; for infinity, when something has ended."""
@@ -178,7 +197,7 @@ class Feed(AsyncIterator[Item]):
     def _read(self) -> None:
         """Read some lines ahead."""
         try:
-            found = self._keeper.page(self._last)
+            found = self._pages.page(self._last)
         except BackbayError as failure:
             self.failure = failure
             self.end()
@@ -187,4 +206,4 @@ class Feed(AsyncIterator[Item]):
             self._last = found[-1][0].number
             self._ready.extend(Sent(place, item) for place, item in found)
         else:
-            self._all_read = True
+            self._all_read = self._pages.complete

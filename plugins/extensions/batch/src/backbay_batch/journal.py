@@ -150,6 +150,16 @@ class Journal:
         )
         return [Place(*row) for row in found]
 
+    def unanswered(self, numbers: Sequence[int]) -> dict[int, str | None]:
+        """Return those of some lines, 500 at most, that have no result, each with its id."""
+        marks = ",".join("?" * len(numbers))
+        found = self._database.execute(
+            f"SELECT number, custom_id FROM lines AS l WHERE number IN ({marks}) "  # noqa: S608 (marks)
+            "AND NOT EXISTS (SELECT 1 FROM results AS r WHERE r.number = l.number)",
+            tuple(numbers),
+        )
+        return {int(number): custom_id for number, custom_id in found}
+
     def records_in_order(self, after: int, count: int) -> list[tuple[int, bytes]]:
         """Return the next records after a line, up to the first line that has none."""
         found = self._database.execute(

@@ -34,7 +34,12 @@ class Keeper:
         source: The input.
         journal: Its journal.
         output: Where results go.
+
+    Attributes:
+        complete: Always true: an input grows no more.
     """
+
+    complete = True
 
     def __init__(self, source: Source, journal: Journal, output: Output) -> None:
         self._source = source

@@ -85,12 +85,19 @@ def facts(progress: Progress) -> str:
     parts.append(f"{short(progress.tokens)} tokens")
     if progress.cost is not None:
         parts.append(f"${progress.cost:,.4f}" if progress.cost < 1 else f"${progress.cost:,.2f}")
-    parts.append(
-        f"paused {progress.paused:.0f} s" if progress.paused else f"{progress.under_way}/{progress.window} calls"
-    )
+    parts.append(_waiting(progress))
     if progress.left is not None and progress.left > 0:
         parts.append(f"{clock(progress.left)} left")
     return " · ".join(parts)
+
+
+def _waiting(progress: Progress) -> str:
+    """Return what is waited for. Without a window there are no calls: the vendor works through batches of its own."""
+    if progress.paused:
+        return f"paused {progress.paused:.0f} s"
+    if not progress.window:
+        return f"{progress.under_way:,} at the vendor"
+    return f"{progress.under_way}/{progress.window} calls"
 
 
 def in_words(progress: Progress) -> str:

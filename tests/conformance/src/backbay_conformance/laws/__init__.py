@@ -9,6 +9,7 @@ from __future__ import annotations
 from .answers import AnswerLaws
 from .arrival import ArrivalLaws
 from .base import Laws
+from .batches import BatchLaws
 from .capabilities import CapabilityLaws
 from .connections import ConnectionLaws
 from .conversations import ConversationLaws
@@ -29,6 +30,7 @@ from .usage import UsageLaws
 __all__ = [
     "AnswerLaws",
     "ArrivalLaws",
+    "BatchLaws",
     "CapabilityLaws",
     "ConnectionLaws",
     "ConversationLaws",

@@ -19,6 +19,7 @@ from ..scenarios import PLAIN
 from ..subject import KEY, Subject
 from .asked import assert_untouched
 from .base import Laws, ask, run
+from .batches import a_batch, batches_work
 from .rawcalls import PROMPT, raw_works
 
 TEXTS = ("first text", "second text", "third text")
@@ -32,6 +33,7 @@ FACETS: dict[Capability, Callable[[Backend], Awaitable[object]]] = {
     Capability.EMBEDDINGS: lambda backend: backend.embed(TEXTS),
     Capability.EXECUTE: lambda backend: backend.execute(_job(backend), _Bytes()),
     Capability.COMPLETE_RAW: lambda backend: backend.complete_raw(PROMPT),
+    Capability.BATCHES: a_batch,
 }
 """The facets that core has, each as a call."""
 
@@ -293,4 +295,5 @@ _PROOFS = {
     Capability.EMBEDDINGS: _embeddings_work,
     Capability.EXECUTE: _jobs_work,
     Capability.COMPLETE_RAW: raw_works,
+    Capability.BATCHES: batches_work,
 }

@@ -14,7 +14,7 @@ from backbay.capabilities import Capabilities, Capability, Support
 from backbay.spec import BackendSpec
 
 from ..vendor import Vendor
-from . import answers, drivers, engines, leaks, monotone, raw, relays, requests, signing, transports
+from . import answers, batches, drivers, engines, leaks, monotone, raw, relays, requests, signing, transports
 from .wire import Sabotaged
 
 _HTTP = Capabilities(dict.fromkeys(Capability, Support.FULL)).with_(
@@ -105,7 +105,7 @@ def _all() -> dict[str, Saboteur]:
     }
     specs |= {
         item: _http(backend=f"{module.__name__}:{item.__name__}")
-        for module in (drivers, leaks, raw, relays, transports)
+        for module in (batches, drivers, leaks, raw, relays, transports)
         for item in _classes(module, Backend)
         if not item.__name__.startswith("_")
     }

@@ -15,6 +15,7 @@ from backbay.testing import Received, sse
 
 from ..scenarios import Answer, Call
 from ..vendor import ANSWER_ID, COUNTS, MODEL, Asked, Dialect, Turn, Vendor
+from .anthropic_batches import AnthropicBatchDesk
 
 WORDS = {
     Finish.STOP: "end_turn",
@@ -98,6 +99,10 @@ class AnthropicMessagesVendor(Vendor):
     def embeddings(self, vectors: Sequence[Sequence[float]]) -> bytes:
         """Return the error for what is not there: this wire has no embeddings."""
         return _json({"type": "error", "error": {"type": "not_found_error", "message": "Not found"}})
+
+    def batches(self) -> AnthropicBatchDesk:
+        """Return what takes batches."""
+        return AnthropicBatchDesk(self)
 
     def read(self, request: Received) -> Asked:
         """Return what a request asked."""

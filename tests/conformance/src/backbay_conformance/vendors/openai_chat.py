@@ -15,6 +15,7 @@ from backbay.testing import Received, sse
 from ..scenarios import Answer, Call
 from ..vendor import ANSWER_ID, MODEL, Asked, Dialect, Turn, Vendor
 from .completions import CompletionsVendor
+from .openai_batches import OpenAIBatchDesk
 
 WORDS = {
     Finish.STOP: "stop",
@@ -102,6 +103,10 @@ class OpenAIChatVendor(CompletionsVendor, Vendor):
         data = [{"object": "embedding", "index": number, "embedding": list(v)} for number, v in enumerate(vectors)]
         usage = {"prompt_tokens": 4, "total_tokens": 4}
         return _json({"object": "list", "data": data[::-1], "model": MODEL, "usage": usage})
+
+    def batches(self) -> OpenAIBatchDesk:
+        """Return what takes batches."""
+        return OpenAIBatchDesk(self)
 
     def read(self, request: Received) -> Asked:
         """Return what a request asked."""

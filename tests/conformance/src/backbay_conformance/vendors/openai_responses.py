@@ -16,6 +16,7 @@ from backbay.testing import Received, sse
 from ..scenarios import Answer, Call
 from ..vendor import ANSWER_ID, COUNTS, MODEL, Asked, Dialect, Turn, Vendor
 from .completions import CompletionsVendor
+from .openai_batches import OpenAIBatchDesk
 
 REASONS = {Finish.LENGTH: "max_output_tokens", Finish.CONTENT_FILTER: "content_filter"}
 """Why an answer is incomplete; every other is complete, whatever else it is."""
@@ -83,6 +84,10 @@ class OpenAIResponsesVendor(CompletionsVendor, Vendor):
         data = [{"object": "embedding", "index": number, "embedding": list(v)} for number, v in enumerate(vectors)]
         usage = {"prompt_tokens": 4, "total_tokens": 4}
         return _json({"object": "list", "data": data[::-1], "model": MODEL, "usage": usage})
+
+    def batches(self) -> OpenAIBatchDesk:
+        """Return what takes batches."""
+        return OpenAIBatchDesk(self)
 
     def read(self, request: Received) -> Asked:
         """Return what a request asked."""
