@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import final
 
+from . import hooks
 from .attempt import Call
 from .capabilities import Capability
 from .errors import BackbayError
@@ -31,7 +32,7 @@ class JobFacet(FacetBase):
         """Send a job's own body, and give the answer's bytes to ``sink`` as they come: none changed, none read ahead.
 
         An attempt that fails before the first byte of an answer is made again, as the backend's retries say and within
-        the deadline; after that byte nothing is. Hooks do not see jobs.
+        the deadline; after that byte nothing is. Of the hooks, ``observe_call`` alone sees jobs.
 
         Args:
             job: What to send; it stays as it is.
@@ -69,4 +70,11 @@ class JobFacet(FacetBase):
         total = max(job.deadline_ms, 1) / 1000
         total = total if known.total is None else min(total, known.total)
         call = self._call(job.model_id or self.model, within(known, total))
+        looking = hooks.looking
+        if looking is None or "observe_call" in looking:
+            observation = self._observed(Capability.EXECUTE, call.model)
+            if observation is not None:
+                from .hooks.relaying import ObservedRelay
+
+                return ObservedRelay(call, source, self.settings.retry, total, observation)
         return Relay(call, source, self.settings.retry, total)

@@ -58,8 +58,9 @@ class SavedProvider(Protocol):
 
 _manager: pluggy.PluginManager | None = None
 _loaded = False
-_looking: Mapping[str, Sequence[pluggy.HookImpl]] | None = None
-# Implementations of the hooks that look at calls, by hook. Each call asks, and pluggy copies its lists each time.
+looking: Mapping[str, Sequence[pluggy.HookImpl]] | None = None
+"""Implementations of the hooks that look at calls, by hook; ``None`` until somebody asked. Each call asks, and pluggy
+copies its lists each time. To be read alone: a job, which must cost nothing more, reads it in place of a call."""
 _silent: Listener | None = None
 # Reports to nobody, and is never changed.
 failures: dict[str, str] = {}
@@ -91,9 +92,9 @@ class Specifications:
 
         Args:
             backend: The backend that is asked.
-            operation: What is asked of it: ``GENERATE``, ``COMPLETE_RAW``, ``EMBEDDINGS`` or ``RERANK``.
+            operation: What is asked of it: ``GENERATE``, ``COMPLETE_RAW``, ``EMBEDDINGS``, ``RERANK`` or ``EXECUTE``.
             model: The model asked for, or ``None``.
-            request: The request as it goes out; ``None`` for embeddings and rankings, which have none.
+            request: The request as it goes out; ``None`` for embeddings, rankings and jobs, which have none.
         """
 
     def register_commands(self, app: object) -> None:
@@ -154,8 +155,8 @@ def _manager_class() -> type[pluggy.PluginManager]:
 
 
 def _forget() -> None:
-    global _looking
-    _looking = None
+    global looking
+    looking = None
 
 
 def add(plugin: object) -> None:
@@ -217,12 +218,12 @@ def first(hook: str, argument: str) -> object:
 
 def _of_calls() -> Mapping[str, Sequence[pluggy.HookImpl]]:
     """Return the implementations of the hooks that look at calls, by hook; only of those that have any."""
-    global _looking
-    found = _looking
+    global looking
+    found = looking
     if found is None:
         load()
         known = {} if _manager is None else {name: getattr(_manager.hook, name).get_hookimpls() for name in _OF_CALLS}
-        found = _looking = {name: listed for name, listed in known.items() if listed}
+        found = looking = {name: listed for name, listed in known.items() if listed}
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeVar
 
 from ..stream import Listener
-from .observing import HookWarning, Observation
+from .observing import HookWarning, Observation, let_go
 
 if TYPE_CHECKING:
     from pluggy import HookRelay
@@ -59,15 +59,8 @@ class Observed(Listener):
             self._loop = None
 
     def __del__(self) -> None:
-        observation, loop = self._observation, self._loop
-        if observation.over:
-            return
-        attempts = None if self._call is None else self._call.attempts
-        # Garbage is collected at any moment, also while an observer holds a lock of its own: so not here and now.
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(observation.on_close, attempts)
-        else:
-            observation.on_close(attempts)
+        if not self._observation.over:
+            let_go(self._observation, self._loop, None if self._call is None else self._call.attempts)
 
 
 def _both(first: Callable[[T], None] | None, second: Callable[[T], None] | None) -> Callable[[T], None] | None:

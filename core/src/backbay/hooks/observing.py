@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ..attempt import Call
     from ..errors import BackbayError
     from ..events import Event
+    from ..jobs import JobResult
     from ..response import Embeddings, Ranking, Response
 
 
@@ -23,8 +26,8 @@ class HookWarning(UserWarning):
 class Observer:
     """Looks on at one call, from before anything is sent to its end: what an ``observe_call`` hook returns.
 
-    A subclass has the methods that it wants. One of ``on_response``, ``on_error`` and ``on_close`` comes last,
-    and once.
+    A subclass has the methods that it wants. One of ``on_response``, ``on_job``, ``on_error`` and ``on_close`` comes
+    last, and once.
     """
 
     def on_event(self, event: Event) -> None:
@@ -32,6 +35,9 @@ class Observer:
 
     def on_response(self, response: Response | Embeddings | Ranking) -> None:
         """See a whole answer, streamed or not."""
+
+    def on_job(self, result: JobResult) -> None:
+        """See how a job went whose answer was relayed to its end; nobody read it but for its counts of tokens."""
 
     def on_error(self, error: BackbayError) -> None:
         """See the error that the call ends with."""
@@ -66,6 +72,10 @@ class Observation:
         """Tell them of a whole answer, unless the call is over already."""
         self._end("on_response", response)
 
+    def on_job(self, result: JobResult) -> None:
+        """Tell them of a job that came to its end, unless the call is over already."""
+        self._end("on_job", result)
+
     def on_error(self, error: BackbayError) -> None:
         """Tell them of an error, unless the call is over already."""
         self._end("on_error", error)
@@ -86,6 +96,21 @@ class Observation:
             except Exception as failure:  # noqa: BLE001 (who looks on never harms the call)
                 said = f"{name} of a {type(each).__name__} raised {type(failure).__name__}: {failure}"
                 warnings.warn(said, HookWarning, stacklevel=2)
+
+
+def let_go(observation: Observation, loop: asyncio.AbstractEventLoop | None, attempts: int | None) -> None:
+    """Tell, from a destructor, that nobody holds a call any more.
+
+    Args:
+        observation: Who looks on.
+        loop: The call's loop, or ``None``.
+        attempts: How often the request was sent; ``None`` if that is not known.
+    """
+    # Garbage is collected at any moment, also while an observer holds a lock of its own: so not here and now.
+    if loop is not None and not loop.is_closed():
+        loop.call_soon_threadsafe(observation.on_close, attempts)
+    else:
+        observation.on_close(attempts)
 
 
 async def follow(observation: Observation | None, call: Call, answer: Awaitable[T]) -> T:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+import backbay
 import backbay_cache
 from backbay_cli import main
 
@@ -68,3 +69,32 @@ def test_a_file_that_is_no_cache_is_one_error_and_stays(cli, tmp_path):
         assert (code, out) == (1, "")
         assert "no cache" in err
     assert path.read_text() == "My notes. " * 100
+
+
+def test_chat_with_cache_asks_once_and_with_refresh_anew(vendor, file, capsys):
+    def chat(*words):
+        code = main(["chat", "acme:m-1", "hi", "--quiet", *words])
+        return code, capsys.readouterr().out
+
+    assert [chat("--cache"), chat("--cache")] == [(0, "Answer 1.\n")] * 2
+    assert chat("--cache", "--refresh") == (0, "Answer 2.\n")
+    assert chat("--cache") == (0, "Answer 2.\n")
+    assert vendor.count == 2
+    assert chat() == (0, "Answer 3.\n")
+
+
+def test_a_job_is_carried_each_time_and_kept_nowhere(vendor, file):
+    class Sink:
+        async def send_chunk(self, data):
+            assert data
+
+    async def main():
+        async with backbay.connect("acme:m-1", capabilities={"execute": "full"}) as inner:
+            async with backbay_cache.cached(inner) as backend:
+                for _ in range(2):
+                    job = backbay.Job("j", "m-1", {"messages": [{"role": "user", "content": "hi"}]})
+                    await backend.execute(job, Sink())
+
+    asyncio.run(main())
+    assert vendor.count == 2
+    assert not file.exists()

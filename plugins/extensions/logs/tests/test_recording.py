@@ -226,3 +226,17 @@ def test_the_real_model_is_logged(logged):
     (record,) = logged(call("stream", "Name a city.", "local:tiny", max_tokens=8))
     assert record.text
     assert record.usage["output"] > 0
+
+
+def test_jobs_are_not_logged(logged, vendor):
+    class Sink:
+        async def send_chunk(self, data):
+            assert data
+
+    async def main():
+        async with backbay.connect("acme:m-1", capabilities={"execute": "full"}) as backend:
+            job = backbay.Job("j", "m-1", {"messages": [{"role": "user", "content": "hi"}]})
+            assert (await backend.execute(job, Sink())).output_tokens == 2
+
+    assert logged(lambda: asyncio.run(main())) == []
+    assert len(vendor.server.requests) == 1

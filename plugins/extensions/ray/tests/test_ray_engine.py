@@ -49,15 +49,24 @@ def requests(path, prompt, count=LINES):
 
 
 class Command:
-    """``backbay batch run``, with a mark by which all its processes are known."""
+    """``backbay batch run``, or another command, with a mark by which all its processes are known."""
 
-    def __init__(self, folder, output, *words, **variables):
+    def __init__(self, folder, output, *words, command=None, **variables):
         self.mark = uuid.uuid4().hex
         environment = {**os.environ, "HOME": str(folder), "BACKBAY_RAY_WORKERS": "2", "RAY_TEST_MARK": self.mark}
         environment.pop("RAY_ADDRESS", None)
-        command = [sys.executable, "-P", "-m", "backbay_cli", "batch", "run", str(folder / "requests.jsonl")]
+        batch = [
+            "-m",
+            "backbay_cli",
+            "batch",
+            "run",
+            str(folder / "requests.jsonl"),
+            "-o",
+            str(folder / output),
+            *words,
+        ]
         self.process = subprocess.Popen(
-            [*command, "-o", str(folder / output), *words],
+            [sys.executable, "-P", *(command or batch)],
             env={**environment, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,13 +107,66 @@ def texts(path):
 
 
 def test_the_same_input_gives_the_same_output_with_either_engine(tmp_path):
-    requests(tmp_path / "requests.jsonl", "What is {} plus 1?")
+    requests(tmp_path / "requests.jsonl", "What is {} plus 1?", 200)
     for engine in ("ray", "local"):
         code, said = Command(tmp_path, f"{engine}.jsonl", "--backend", "local:tiny", "--engine", engine).end()
         assert code == 0, said
     found = texts(tmp_path / "ray.jsonl")
-    assert len(found) == LINES
+    assert len(found) == 200
     assert found == texts(tmp_path / "local.jsonl")
+
+
+COMPOSED = """
+import asyncio, threading
+from backbay_batch import BatchEngineError, Caller
+from backbay_compose import CBlock, ChatContext, Composer
+from backbay_ray.cluster import cluster
+
+
+async def main(engine):
+    async with Composer("local:tiny", engine=engine, model_options={"max_tokens": 6, "seed": 1}) as composer:
+        thunks = await composer.generate_from_raw([CBlock(f"The number {number} is") for number in range(20)])
+        said, context = await composer.generate_from_context(CBlock("Hello"), ChatContext())
+        answer, _ = await composer.generate_from_context(CBlock("And?"), context)
+        found = [thunk.value for thunk in thunks] + [await said.avalue(), await answer.avalue()]
+        mixed = [CBlock("One, two,"), CBlock("far too long " * 20000), CBlock("One, two,")]
+        first, failed, last = await composer.generate_from_raw(mixed)
+        assert first.value == last.value and failed.value == "" and not first.error, (first, failed.error, last)
+        return found, type(failed.error).__name__, failed.error.message
+
+
+async def others():
+    async with Composer("local:tiny", engine="ray") as composer:
+        with_limit = composer.generate_from_raw([CBlock(f"{n}") for n in range(500)], model_options={"max_tokens": 400})
+        try:
+            await asyncio.wait_for(with_limit, 0.3)
+        except TimeoutError:
+            pass
+        else:
+            raise AssertionError("that was too quick to be cancelled")
+        [again] = await composer.generate_from_raw([CBlock("a")], model_options={"max_tokens": 2, "seed": 1})
+        assert again.value is not None and again.error is None
+        async with Caller(composer.backend, name="local:tiny", engine="ray") as caller:
+            try:
+                await caller.complete("a", stop=threading.Lock())
+            except BatchEngineError as error:
+                assert "cannot travel" in error.message, error
+            else:
+                raise AssertionError("a lock was sent to another process")
+
+
+with cluster():  # One for all of it, as a program may have.
+    plain, through_ray = asyncio.run(main(None)), asyncio.run(main("ray"))
+    assert plain == through_ray, (plain, through_ray)
+    asyncio.run(others())
+print("the same")
+"""
+
+
+def test_a_composer_gets_the_same_answers_errors_and_order_through_ray(tmp_path):
+    code, said = Command(tmp_path, "", command=["-W", "ignore", "-c", COMPOSED]).end()
+    assert code == 0, said
+    assert said.splitlines()[-1] == "the same"
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path):

@@ -56,6 +56,10 @@ Extra = Annotated[
 HideThinking = Annotated[
     bool, typer.Option("--hide-thinking", help="Do not show what the model thinks.", rich_help_panel=_SHOW)
 ]
+Cache = Annotated[
+    bool, typer.Option("--cache", help="Keep answers, and give those that are kept. Needs backbay-cache.")
+]
+Refresh = Annotated[bool, typer.Option("--refresh", help="With --cache: ask anew, and keep what comes instead.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No footer of tokens and speed.", rich_help_panel=_SHOW)]
 
 
@@ -84,6 +88,8 @@ def chat(
     limit_idle: LimitIdle = None,
     hide_thinking: HideThinking = False,
     quiet: Quiet = False,
+    cache: Cache = False,
+    refresh: Refresh = False,
     json: JsonFlag = False,
 ) -> None:
     """Ask a model, and stream its answer.
@@ -118,5 +124,7 @@ def chat(
         in_json=json,
         thinking=not hide_thinking,
         footer=not quiet,
+        cache=cache,
+        refresh=refresh,
     )
     raise typer.Exit(talk.run(prompt))

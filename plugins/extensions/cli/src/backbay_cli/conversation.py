@@ -17,6 +17,7 @@ from .options import key_values
 from .session import Session
 from .terminal import is_terminal
 from .views import JsonLinesView, PeopleView
+from .wrapping import wrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class Chat:
         in_json: Whether to print JSON Lines.
         thinking: Whether to show what the model thinks.
         footer: Whether to say tokens and speed.
+        cache: Whether to keep answers, and to give those that are kept.
+        refresh: Whether to ask anew all the same, and to keep what comes instead.
     """
 
     reference: str
@@ -42,6 +45,8 @@ class Chat:
     in_json: bool
     thinking: bool
     footer: bool
+    cache: bool = False
+    refresh: bool = False
 
     def run(self, prompt: str | None) -> int:
         """Answer ``prompt``; without one, hold a session in a terminal, or else answer standard input.
@@ -52,6 +57,8 @@ class Chat:
         Raises:
             BackbayError: Nothing was sent, and the error says why.
         """
+        if self.refresh and not self.cache:
+            raise InvalidRequestError("--refresh goes with --cache.")
         images = tuple(inputs.image(source) for source in self.images)
         first = Message(role="user", content=images) if images else None
         if prompt is None and is_terminal(sys.stdin):
@@ -64,20 +71,30 @@ class Chat:
         return asyncio.run(self._once([*system, said])).exit_code
 
     async def _once(self, messages: list[Message]) -> Outcome:
-        async with self._connect() as backend:
-            return await ask(backend, messages, self.options, self._view())
+        async with self._connect() as backend, self._asked(backend) as asked:
+            return await ask(asked, messages, self.options, self._view())
 
     def _converse(self, first: Message | None) -> int:
         with asyncio.Runner() as runner:
             backend = self._connect()
             try:
-                session = Session(backend, self.options, self._view(), system=self.system, first=first)
-                return session.run(runner)
+                asked = self._asked(backend)
+                try:
+                    session = Session(asked, self.options, self._view(), system=self.system, first=first)
+                    return session.run(runner)
+                finally:
+                    runner.run(asked.aclose())
             finally:
                 runner.run(backend.aclose())
 
     def _connect(self) -> Backend:
         return connect(self.reference, **self.connection)
+
+    def _asked(self, backend: Backend) -> Backend:
+        """Return the backend with a cache around it, whose closing leaves the backend open; or the backend itself."""
+        if not self.cache:
+            return backend
+        return wrapped(backend, "cache", "--cache", refresh=self.refresh)
 
     def _view(self) -> View:
         return JsonLinesView() if self.in_json else PeopleView(thinking=self.thinking, footer=self.footer)

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -26,6 +26,9 @@ from .structured import FormatReader, Strategy, Wanted, check_format, choose
 from .thunks import ModelOutputThunk
 from .tools import ModelTool
 
+if TYPE_CHECKING:
+    from backbay_batch import Caller
+
 _ANY_PROMPT = "?"
 
 UNHELD = "format: this backend cannot hold an answer to a schema"
@@ -38,18 +41,27 @@ class Asker:
         backend: The backend.
         concurrency: Answers at a time on one event loop; ``None`` for any number.
         chat_template: Makes one raw prompt of a conversation; ``None`` to leave that to the vendor.
+        caller: Makes the calls, through an engine; ``None`` to ask the backend itself.
 
     Raises:
         InvalidRequestError: ``concurrency`` is less than 1.
         UnsupportedError: There is a ``chat_template`` and the backend does not continue raw text.
     """
 
-    def __init__(self, backend: Backend, concurrency: int | None, chat_template: ChatTemplate | None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        concurrency: int | None,
+        chat_template: ChatTemplate | None,
+        caller: Caller | None = None,
+    ) -> None:
         if concurrency is not None and concurrency < 1:
             raise InvalidRequestError(f"concurrency is {concurrency}; it must be 1 or more, or None.")
         self.backend = backend
         self._concurrency = concurrency
         self._chat_template = chat_template
+        self._answers = caller or backend
+        self._streams = caller is None
         self._gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             weakref.WeakKeyDictionary()
         )
@@ -99,7 +111,10 @@ class Asker:
             dropped=tuple(dropped),
             conflicts=settled.conflicts,
             strategy=None if form is None else choose(self.backend, strategy, raw=raw),
-            streaming=not raw and settled.stream and self.backend.capabilities().allows(Capability.STREAMING),
+            streaming=self._streams
+            and not raw
+            and settled.stream
+            and self.backend.capabilities().allows(Capability.STREAMING),
             raw=raw,
             tools={} if raw else dict(tools),
             read=read,
@@ -205,13 +220,13 @@ class Asker:
             sent()
             options: dict[str, Any] = dict(notes.options)
             try:
-                return _given(await self.backend.complete_raw(prompt, **options), take)
+                return _given(await self._answers.complete_raw(prompt, **options), take)
             except UnsupportedError:
                 # That it lacks this for raw text alone, a backend says only when it is asked; nothing was sent.
                 if options.pop("response_format", None) is None:
                     raise
             unheld(options)
-            return _given(await self.backend.complete_raw(prompt, **options), take)
+            return _given(await self._answers.complete_raw(prompt, **options), take)
 
     def _check(self, call: Mapping[str, Any], *, raw: bool) -> None:
         """Raise what the backend would raise for these options, before anything is generated."""
@@ -228,9 +243,9 @@ class Asker:
             continued = dict(options)
             if (system := continued.pop("system", None)) is not None:
                 messages = [Message(role="system", content=system), *messages]
-            return _given(await self.backend.complete_raw(self._chat_template.render(messages), **continued), take)
+            return _given(await self._answers.complete_raw(self._chat_template.render(messages), **continued), take)
         if not streaming:
-            return _given(await self.backend.complete(messages, **options), take)
+            return _given(await self._answers.complete(messages, **options), take)
         async with self.backend.stream(messages, **options) as stream:
             async for event in stream:
                 take(event)

@@ -19,6 +19,7 @@ from backbay.errors import InvalidRequestError, LoopError, UnsupportedError
 from .asking import UNHELD, Asker
 from .components import Component
 from .contexts import Context, added, offered_tools
+from .engines import caller
 from .errors import ContextTypeMismatchError
 from .formatting import ChatTemplate, Formatter, TemplateFormatter
 from .generation import Take
@@ -30,6 +31,8 @@ from .tools import as_tools
 from .walks import checked, do_generate_walks, pending
 
 if TYPE_CHECKING:
+    from backbay_batch import Engine, Rules
+
     from .components import Span
 
 C = TypeVar("C", bound=Context)
@@ -53,9 +56,14 @@ class Composer:
         concurrency: Generations that ask the backend at a time, on one event loop; ``None`` for any number.
         chat_template: The model's own chat template: prompts then go out as raw text. The backend must continue text.
         record_prompts: Whether each thunk keeps the messages that were sent, for pages and logs.
+        engine: An engine of backbay-batch, or its name (``"local"``, ``"ray"``), through which everything is asked:
+            at the pace that the vendor bears, within the rules; answers then come whole, and are not streamed.
+            ``None`` to ask directly. An engine of other processes needs a backend that is given by name.
+        rules: What bounds the calls of the engine, a ``backbay_batch.Rules``: how many at once, rates, a budget.
 
     Raises:
         BackbayError: The backend cannot be connected to.
+        ConfigurationError: There is no such engine, or backbay-batch is not installed.
         InvalidRequestError: An option is wrong.
         UnsupportedError: There is a ``chat_template`` and the backend does not continue raw text.
     """
@@ -69,6 +77,8 @@ class Composer:
         concurrency: int | None = None,
         chat_template: ChatTemplate | None = None,
         record_prompts: bool = False,
+        engine: str | Engine | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self.model_options = dict(model_options or {})
         settle(self.model_options, None)
@@ -76,7 +86,8 @@ class Composer:
         self.backend = connect(backend) if isinstance(backend, str) else backend
         self.formatter: Formatter = formatter or TemplateFormatter()
         self.record_prompts = record_prompts
-        self._asker = Asker(self.backend, concurrency, chat_template)
+        self._caller = caller(self.backend, backend if isinstance(backend, str) else None, engine, rules)
+        self._asker = Asker(self.backend, concurrency, chat_template, self._caller)
         self._listeners: list[Callable[[ModelOutputThunk], None]] = []
 
     async def generate_from_context(
@@ -219,7 +230,9 @@ class Composer:
         return lambda: self._listeners.remove(listener)
 
     async def aclose(self) -> None:
-        """Close the backend, if it was connected here. May be called again."""
+        """End the engine, if there is one, and close the backend, if it was connected here. May be called again."""
+        if self._caller is not None:
+            await self._caller.aclose()
         if self._owned:
             await self.backend.aclose()
 

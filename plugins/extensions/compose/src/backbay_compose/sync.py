@@ -19,6 +19,8 @@ from .thunks import ModelOutputThunk
 from .walks import OnFailure, do_generate_walks
 
 if TYPE_CHECKING:
+    from backbay_batch import Engine, Rules
+
     from .components import Span
 
 C = TypeVar("C", bound=Context)
@@ -49,6 +51,8 @@ class SyncComposer:
         concurrency: int | None = None,
         chat_template: ChatTemplate | None = None,
         record_prompts: bool = False,
+        engine: str | Engine | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self.composer = Composer(
             backend,
@@ -57,6 +61,8 @@ class SyncComposer:
             concurrency=concurrency,
             chat_template=chat_template,
             record_prompts=record_prompts,
+            engine=engine,
+            rules=rules,
         )
 
     def generate_from_context(

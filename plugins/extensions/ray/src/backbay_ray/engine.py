@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 from backbay import BackbayError
 from backbay_batch import BatchEngineError, BatchSetupError
-from backbay_batch.engine import Failure, Item, Outcome, Target
-from backbay_batch.errors import CONTINUE
+from backbay_batch.engine import Call, Failure, Item, Outcome, Target
+from backbay_batch.pump import pump
 
-from .cluster import cluster, is_there, workers
+from .cluster import cluster, workers
+from .lanes import Lane, LostError, first_line
 from .workers import Worker
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ READY_LIMIT = 120.0
 
 LOST = 5
 """How often one item is given to another worker, when workers die with it, before it counts as failed."""
+
+_CALLS = 64
+# Calls of one actor at a time, which are no items: one waits for outcomes, one brings items, others drop some.
 
 
 class RayEngine:
@@ -50,36 +55,12 @@ class RayEngine:
             pool = _Pool(ray, target)
             try:
                 await pool.wait()
-                async for outcome in _asked(pool, items, target.concurrency):
-                    yield outcome
+                # What is raised here is the cluster's end, which no other call outlives.
+                async with aclosing(pump(items, pool.ask, target.concurrency, ends_at_once=True)) as found:
+                    async for outcome in found:
+                        yield outcome
             finally:
                 await pool.close()
-
-
-async def _asked(pool: _Pool, items: AsyncIterator[Item], concurrency: int) -> AsyncIterator[Outcome]:
-    """Yield outcomes as they come; raise what made the pool fail as a whole."""
-    done: asyncio.Queue[Outcome | None] = asyncio.Queue()
-
-    async def work() -> None:
-        async for item in items:
-            done.put_nowait(await pool.ask(item))
-
-    async def end() -> None:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        done.put_nowait(None)
-
-    tasks = [asyncio.create_task(work()) for _ in range(concurrency)]
-    ending = asyncio.create_task(end())
-    try:
-        while (outcome := await done.get()) is not None:
-            yield outcome
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in (*tasks, ending):
-            task.cancel()
-        await asyncio.gather(*tasks, ending, return_exceptions=True)
 
 
 class _Pool:
@@ -87,68 +68,57 @@ class _Pool:
 
     def __init__(self, ray: ModuleType, target: Target) -> None:
         self._ray = ray
+        address: str = ray.get_runtime_context().gcs_address
+        made = ray.remote(Worker).options(max_restarts=-1, max_concurrency=_CALLS)
         count = workers(ray, target.concurrency)
-        # Calls of one actor run beside each other on its event loop, as many as it may have.
-        each = -(-target.concurrency // count)
-        made = ray.remote(Worker).options(max_restarts=-1, max_concurrency=each + 2)
-        self._actors: list[Any] = [made.remote(target) for _ in range(count)]
+        self._lanes = [Lane(ray, made.remote(target), address) for _ in range(count)]
         self._next = 0
-        self._gone = False
-        self._address: str = ray.get_runtime_context().gcs_address
 
     async def wait(self) -> None:
         """Return once every actor has its backend."""
         try:
             async with asyncio.timeout(READY_LIMIT):
-                await asyncio.gather(*(_result(actor.ready.remote()) for actor in self._actors))
+                await asyncio.gather(*(lane.start() for lane in self._lanes))
         except TimeoutError:
             raise BatchEngineError(
-                f"The cluster had no room for {len(self._actors)} workers within {READY_LIMIT:g} s.",
+                f"The cluster had no room for {len(self._lanes)} workers within {READY_LIMIT:g} s.",
                 hint="BACKBAY_RAY_WORKERS=1 asks for fewer.",
             ) from None
         except self._ray.exceptions.RayError as failure:
             cause = getattr(failure, "cause", None) or failure.__cause__
             told = cause if isinstance(cause, BackbayError) else failure
             raise BatchEngineError(
-                f"A worker cannot connect to the backend: {_first_line(told)}",
+                f"A worker cannot connect to the backend: {first_line(told)}",
                 hint="Each machine needs the plugin, and the key in its own environment.",
             ) from failure
 
     async def ask(self, item: Item) -> Outcome:
         """Ask for an item, of another worker where one dies."""
+        if item.call is not None and (reason := self._stays(item.call)) is not None:
+            said = f"The call cannot travel to a worker: {reason}"
+            return Outcome(
+                number=item.number, failure=Failure(code="cannot_travel", message=said, type="PicklingError")
+            )
         for _ in range(LOST):
-            self._next = (self._next + 1) % len(self._actors)
-            try:
-                found: Outcome = await _result(self._actors[self._next].ask.remote(item))
-            except self._ray.exceptions.RayActorError as failure:
-                if not await asyncio.to_thread(is_there, self._address):
-                    self._gone = True
-                    raise _vanished(failure) from failure
-                continue
-            except self._ray.exceptions.RayError as failure:
-                self._gone = not await asyncio.to_thread(is_there, self._address)
-                raise _vanished(failure) from failure
-            return found
+            self._next = (self._next + 1) % len(self._lanes)
+            with suppress(LostError):
+                return await self._lanes[self._next].ask(item)
         said = f"{LOST} workers died while they asked for it."
         return Outcome(
             number=item.number, failure=Failure(code="worker_lost", message=said, type="WorkerLost", retryable=True)
         )
 
+    def _stays(self, call: Call) -> str | None:
+        """Return why a call cannot be pickled; ``None`` if it can. Lines always can."""
+        try:
+            self._ray.cloudpickle.dumps(call)
+        except Exception as failure:  # noqa: BLE001 (whatever an option holds may raise anything)
+            return first_line(failure)
+        return None
+
     async def close(self) -> None:
         """End the actors; those that still work are ended too."""
-        actors, self._actors = self._actors, []
-        for actor in () if self._gone else actors:  # Ray would wait for a cluster that is gone.
-            self._ray.kill(actor)
-
-
-def _vanished(failure: BaseException) -> BatchEngineError:
-    return BatchEngineError(f"The Ray cluster is gone, or failed: {_first_line(failure)}", hint=CONTINUE)
-
-
-async def _result(reference: Any) -> Any:  # noqa: ANN401 (whatever Ray gives)
-    return await reference
-
-
-def _first_line(failure: BaseException) -> str:
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return f"{type(failure).__name__}: {lines[-1] if lines else ''}"
+        gone = any(lane.gone for lane in self._lanes)
+        for lane in self._lanes:
+            lane.gone = gone
+            await lane.close()

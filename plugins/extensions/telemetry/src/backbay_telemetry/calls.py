@@ -11,7 +11,7 @@ from backbay.capabilities import Capability
 from backbay.errors import ClosedError
 from backbay.events import Text, Thinking, ToolDelta
 from backbay.hooks import Observer
-from backbay.response import Response
+from backbay.response import Response, Usage
 from backbay.secrets import redact
 
 from . import attributes, content, names
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from backbay.backend import Backend
     from backbay.errors import BackbayError
     from backbay.events import Event
+    from backbay.jobs import JobResult
     from backbay.request import Request
-    from backbay.response import Embeddings, Ranking, Usage
+    from backbay.response import Embeddings, Ranking
 
     from .sinks import Sinks
 
@@ -36,6 +37,7 @@ _OPERATIONS: Mapping[Capability, str] = {
     Capability.COMPLETE_RAW: names.TEXT_COMPLETION,
     Capability.EMBEDDINGS: names.EMBEDDINGS,
     Capability.RERANK: names.RERANK,
+    Capability.EXECUTE: names.CHAT,  # Every wire that carries jobs is one of conversations.
 }
 
 
@@ -53,6 +55,8 @@ def begin(
         span = sinks.tracer.start_span(title, kind=SpanKind.CLIENT, attributes=known)
     if sinks.instruments is None and not span.is_recording():
         return None
+    if operation is Capability.EXECUTE:
+        span.set_attributes({names.RELAYED: True})
     return CallObserver(sinks, backend, request, known, span)
 
 
@@ -62,7 +66,7 @@ class CallObserver(Observer):
     Args:
         sinks: Where metrics go.
         backend: The backend that is asked.
-        request: What it is asked; ``None`` for embeddings and rankings.
+        request: What it is asked; ``None`` for embeddings, rankings and jobs.
         known: What the call is known by.
         span: Its span, which this ends; one that does not record if it is not sampled.
     """
@@ -111,6 +115,13 @@ class CallObserver(Observer):
         if response.model is not None:
             self._known[names.RESPONSE_MODEL] = self._clean(response.model)
         self._end(response.usage)
+
+    def on_job(self, result: JobResult) -> None:
+        """End the span of a job, with the tokens that were seen going by; how many were cached is not known."""
+        usage = Usage(input=result.input_tokens, output=result.output_tokens)
+        if self._records:
+            self._say({names.ATTEMPTS: result.attempts, **attributes.of_usage(usage)})
+        self._end(usage)
 
     def on_error(self, error: BackbayError) -> None:
         """End the span with the error: its kind and facts, and its words only where content is captured."""
