@@ -16,7 +16,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 class _Suite(ChatModelIntegrationTests):
     place = ""
     has_tool_choice = True
-    supports_image_inputs = False  # The suite fetches its image from the network.
+    supports_json_mode = True
+    supports_anthropic_inputs = True
+    # The suite fetches its images, documents and sound from the network. That another model answers it sees by the name
+    # in the answer, which is the vendor's own name of it, and not the gateway's.
+    supports_image_inputs = False
 
     @pytest.fixture(autouse=True)
     def _behind(self, at):
@@ -61,3 +65,7 @@ class TestOverMessages(_Suite):
     @pytest.mark.xfail(strict=True, reason="Anthropic's wire has no place for a speaker's name")
     def test_message_with_name(self, model):
         super().test_message_with_name(model)
+
+    @pytest.mark.xfail(strict=True, reason="Anthropic's wire has no JSON without a schema")
+    def test_json_mode(self, model):
+        super().test_json_mode(model)

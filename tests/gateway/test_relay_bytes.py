@@ -32,4 +32,4 @@ def test_a_recorded_stream_comes_through_unchanged(relayed, exchange):
 def test_there_are_streams_of_every_wire():
     found = streams()
     assert {wire_of(each) for each in found} == {"openai_chat", "openai_responses", "anthropic_messages"}
-    assert len(found) > 100
+    assert len(found) > 200

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .places import ENGINES, LLAMA, LOCAL, PLACES
+from .places import ENGINES, LLAMA, PLACES
 
 ABILITIES: Mapping[str, str] = {
     "plain": "a plain answer, with usage and a finish reason",
@@ -44,8 +44,8 @@ CLIENTS: Mapping[str, frozenset[str]] = {
     "langchain-openai": _FRAMEWORK | {"embeddings"},
     "pydantic-ai, OpenAI": _FRAMEWORK,
     "pydantic-ai, Anthropic": _FRAMEWORK,
-    "llm": frozenset({"plain", "stream", "tools", "parse", "vision", "wrong_key"}),
-    "aider": frozenset({"plain", "stream", "wrong_key"}),
+    "llm": _FRAMEWORK - {"cancel"},
+    "aider": frozenset({"plain", "stream", "wrong_key", "unknown_model", "rate_limit"}),
 }
 """Every client, and the abilities that it has anywhere."""
 
@@ -66,13 +66,10 @@ _COUNTING = ("anthropic (Python)", "@anthropic-ai/sdk")
 _RESPONSES = ("openai (Python), responses", "openai (JavaScript), responses")
 _EMBEDDING = ("openai (Python), chat", "openai (JavaScript), chat", "langchain-openai")
 
-_BY_WORDS = "litellm, inside aider, looks for OpenAI's words in the error, and says BadRequestError without them"
 CANNOT: Mapping[tuple[str, str, str], str] = {
-    **{("aider", "wrong_key", place): _BY_WORDS for place in PLACES},
     **{
-        (client, "count_tokens", place): _NO_COUNT
+        (client, "count_tokens", "replayed chat"): _NO_COUNT
         for client in (*_COUNTING, *_RESPONSES)
-        for place in (LOCAL, LLAMA, "replayed chat")
     },
     **{(client, "embeddings", "replayed messages"): _NO_VECTORS for client in _EMBEDDING},
     **{(client, "parse", LLAMA): _NO_SCHEMA for client in (*_RESPONSES, *_COUNTING, "pydantic-ai, Anthropic")},

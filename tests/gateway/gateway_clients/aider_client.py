@@ -18,9 +18,10 @@ class Aider:
     def __init__(self, place: Place) -> None:
         self.place = place
 
-    def ask(self, ability: str, key: str | None = None) -> dict[str, Any]:
+    def ask(self, ability: str, key: str | None = None, model: str | None = None) -> dict[str, Any]:
         script = Path(__file__).with_name("aider_asks.py")
-        words = [ability, self.place.gateway.url, key or self.place.gateway.key, self.place.model("pong")]
+        name = model or self.place.model("pong")
+        words = [ability, self.place.gateway.url, key or self.place.gateway.key, name]
         command = [os.environ["BACKBAY_AIDER"], str(script), *words, self.place.question]
         said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
@@ -37,3 +38,11 @@ class Aider:
     def wrong_key(self) -> None:
         found = self.ask("wrong_key", WRONG_KEY)
         assert found == {"error": "AuthenticationError"}, found
+
+    def unknown_model(self) -> None:
+        found = self.ask("unknown_model", model="nobody:nothing")
+        assert found == {"error": "NotFoundError"}, found
+
+    def rate_limit(self) -> None:
+        found = self.ask("rate_limit", model=self.place.model("error-429"))
+        assert found == {"error": "RateLimitError"}, found

@@ -21,6 +21,8 @@ def answer_to(asked: Asked) -> Answer:
     prompt = next((each.text for each in reversed(asked.turns) if each.role == "user"), "")
     if asked.schema is not None:
         return Answer(text=(json.dumps(fitting(asked.schema, prompt)),))
+    if _wants_json(asked.body):
+        return Answer(text=(json.dumps(dict.fromkeys(re.findall(r"[`'](\w+)[`']", prompt), prompt)),))
     tools = {tool["name"]: tool["parameters"] for tool in map(_tool, asked.body.get("tools") or ())}
     wanted = asked.tool_choice if asked.tool_choice in tools else None
     if tools and turn.answers is None and (asked.tool_choice not in (None, "auto", "none") or _means(prompt, tools)):
@@ -30,6 +32,12 @@ def answer_to(asked: Asked) -> Answer:
     if turn.answers is not None:
         return Answer(text=("The result ", "is ", turn.text or "there", "."))
     return Answer(text=("Hello ", "from ", "the ", "vendor", "."))
+
+
+def _wants_json(body: Mapping[str, Any]) -> bool:
+    """Whether JSON of any form is asked for, in OpenAI's two ways; then the prompt has the names in quotes."""
+    form = body.get("response_format") or body.get("text", {}).get("format") or {}
+    return bool(form.get("type") == "json_object")
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:

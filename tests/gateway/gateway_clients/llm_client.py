@@ -22,8 +22,11 @@ class LLM:
 
     def model(self, what: str, key: str | None = None) -> Any:
         name = self.place.model(what)
-        given: Any = {"api_base": f"{self.place.gateway.url}/v1", "key": key or self.place.gateway.key}
-        return Chat(name, model_name=name, vision=True, supports_schema=True, supports_tools=True, **given)
+        abilities: Any = {"vision": True, "supports_schema": True, "supports_tools": True}
+        return Chat(name, model_name=name, **abilities, **self._given(key))
+
+    def _given(self, key: str | None = None) -> Any:
+        return {"api_base": f"{self.place.gateway.url}/v1", "key": key or self.place.gateway.key}
 
     def ask(self, what: str, prompt: str, **more: Any) -> Any:
         model = self.model(what, more.pop("key", None))
@@ -64,3 +67,12 @@ class LLM:
     def wrong_key(self) -> None:
         with pytest.raises(openai.AuthenticationError):
             self.ask("pong", "Hi", key=WRONG_KEY).text()
+
+    def unknown_model(self) -> None:
+        model = Chat("nobody:nothing", model_name="nobody:nothing", **self._given())
+        with pytest.raises(openai.NotFoundError):
+            model.prompt("Hi", stream=False).text()
+
+    def rate_limit(self) -> None:
+        with pytest.raises(openai.RateLimitError):
+            self.ask("error-429", "Hi").text()

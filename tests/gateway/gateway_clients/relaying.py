@@ -38,8 +38,7 @@ def streams() -> list[Exchange]:
     for each in exchanges():
         answers = each.kind == "chat" or (each.kind == "error" and "in_stream_error" in each.expected)
         routed = (each.vendor, each.api) in ROUTES and each.framing == "sse" and each.status < 300
-        asks = isinstance(each.request.get("json"), dict)
-        if answers and routed and asks and wire_of(each) in PATHS:
+        if answers and routed and wire_of(each) in PATHS:
             found.append(each)
     return found
 
@@ -87,7 +86,7 @@ class Relayed:
         """
         self._now = (exchange, size)
         self.got.clear()
-        body = dict(exchange.request["json"]) | {"model": f"{_label(exchange)}:{_model(exchange)}", "stream": True}
+        body = dict(_asked(exchange)) | {"model": f"{_label(exchange)}:{_model(exchange)}", "stream": True}
         wire = wire_of(exchange)
         head = {"content-type": "application/json", "authorization": f"Bearer {self.gateway.key}"}
         head |= {"anthropic-version": "2023-06-01"} if wire == "anthropic_messages" else {}
@@ -108,6 +107,12 @@ def _label(exchange: Exchange) -> str:
     return f"{exchange.vendor}.{exchange.api}"
 
 
+def _asked(exchange: Exchange) -> dict[str, Any]:
+    """Return what its own client asked; of some, the answer alone was recorded."""
+    found = exchange.request.get("json")
+    return found if isinstance(found, dict) else {"messages": [{"role": "user", "content": "Hi"}]}
+
+
 def _model(exchange: Exchange) -> str:
-    named = exchange.request["json"].get("model")
+    named = _asked(exchange).get("model")
     return named if isinstance(named, str) and named else "recorded"

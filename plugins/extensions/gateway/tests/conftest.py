@@ -6,9 +6,12 @@ import asyncio
 import http.client
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +22,11 @@ from typing import Any
 import pytest
 
 import backbay
+from backbay.errors import OverloadedError
 from backbay.testing import Reply, ScriptedServer
 from backbay_gateway import health
 from backbay_gateway.config import GatewayConfig
+from backbay_gateway.keys.database import Database
 from backbay_gateway.server import GatewayServer, Setup
 
 SPEC = backbay.BackendSpec(
@@ -228,6 +233,78 @@ def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=10)
+
+
+class Cluster:
+    """A PostgreSQL of the tests' own, on a socket in a folder.
+
+    Attributes:
+        folder: Where its socket and its data are.
+        url: What ``Keys.open`` takes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"postgresql://acme@/postgres?host={folder}"
+        self._server: subprocess.Popen[bytes] | None = None
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        on_path = shutil.which("postgres")
+        if not found and on_path is None:
+            pytest.skip("PostgreSQL is not installed: no postgres in /usr/lib/postgresql/*/bin or on PATH")
+        self._programs = found[-1].parent if found else Path(on_path or "").parent
+        self._more: dict[str, Any] = {"env": {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(folder)}}
+        if os.geteuid() == 0:
+            # It does not run as root.
+            import pwd
+
+            try:
+                other = pwd.getpwnam("nobody")
+            except KeyError:
+                pytest.skip("PostgreSQL does not run as root, and there is no user nobody")
+            os.chown(folder, other.pw_uid, other.pw_gid)
+            self._more |= {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
+        words = [self._programs / "initdb", "-D", folder / "data", "-U", "acme", "-A", "trust", "--no-sync"]
+        made = subprocess.run([*words, "-E", "UTF8"], capture_output=True, cwd=folder, check=False, **self._more)
+        assert made.returncode == 0, made.stderr
+
+    def start(self) -> None:
+        """Start it, and wait until it can be asked."""
+        words = [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder]
+        words += ["-c", "listen_addresses=", "-c", "fsync=off"]
+        null = subprocess.DEVNULL
+        self._server = subprocess.Popen(words, stdout=null, stderr=null, cwd=self.folder, **self._more)
+        for _ in range(200):
+            try:
+                Database(self.url).close()
+            except OverloadedError:
+                time.sleep(0.05)
+            else:
+                return
+        pytest.fail("PostgreSQL did not start")
+
+    def stop(self) -> None:
+        """Stop it at once; whoever is connected is cut off."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(20)
+            self._server = None
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL that runs."""
+    pytest.importorskip("psycopg")
+    # A short path of its own: a socket's name has 107 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    found = None
+    try:
+        found = Cluster(folder)
+        found.start()
+        yield found
+    finally:
+        if found is not None:
+            found.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 CHAT = {

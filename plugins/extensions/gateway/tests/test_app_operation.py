@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -213,6 +214,47 @@ def test_row_163_a_reload_is_whole_drops_no_stream_and_a_bad_one_changes_nothing
     assert any(json.loads(line).get("in_force") for line in errors.splitlines())
 
 
+def test_a_file_that_changes_while_a_worker_starts_or_is_started_again_is_taken(
+    command, vendor, tmp_path: Path
+) -> None:
+    pytest.importorskip("backbay_openai")
+    server = vendor(SLOW)
+    (tmp_path / "keys.sqlite").unlink(missing_ok=True)  # of a run that was too slow, and is made again
+    path = toml(tmp_path / "g.toml", server, "[upstreams.models]\nold = 'm'\n")
+    process = command("--config", str(path), "--workers", "2", K="k" * 20)
+    url, key, _ = started(process)
+
+    def names() -> set[tuple[str, ...]]:
+        return {tuple(each["name"] for each in ask(url, "/status/data", key)["aliases"]) for _ in range(12)}
+
+    until(lambda: names() == {("old",)}, 20)
+    toml(path, server, "[upstreams.models]\nnew = 'm'\n")
+    until(lambda: names() == {("new",)}, 20)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not tell a process's children")
+    before = children.read_text().split()
+    os.kill(int(before[0]), signal.SIGKILL)
+    until(lambda: len(now := children.read_text().split()) == 2 and now != before, 20)
+    process.send_signal(signal.SIGHUP)  # A worker that has just begun must not die of it.
+    time.sleep(1.0)
+    until(lambda: names() == {("new",)}, 20)
+    assert len(set(children.read_text().split()) - set(before)) == 1
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+def test_a_missing_key_is_told_with_what_the_file_can_say(command, tmp_path: Path) -> None:
+    pytest.importorskip("backbay_openai")
+    path = tmp_path / "g.toml"
+    path.write_text("[[upstreams]]\nvendor = 'openai'\n", encoding="utf-8")
+    process = command("--config", str(path), "--check")
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "Set OPENAI_API_KEY, or let key_env name the variable" in " ".join(errors.split())
+    assert "--api-key-env" not in errors
+
+
 def until(condition, seconds: float = 5.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -232,6 +274,58 @@ def test_several_workers_share_the_port_the_key_and_the_figures(command, vendor,
     until(lambda: ask(url, "/status/data", key)["totals"]["output_tokens"] == 40)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_workers_whose_supervisor_was_killed_let_their_streams_end_and_stop(command, vendor, tmp_path: Path) -> None:
+    pytest.importorskip("backbay_openai")
+    server = vendor(SLOW)
+    process = command("--config", str(toml(tmp_path / "g.toml", server)), "--workers", "2", K="k" * 20)
+    url, key, _ = started(process)
+    found: list[bytes] = []
+    thread = threading.Thread(target=lambda: found.append(stream(url, key)))
+    thread.start()
+    until(lambda: server.requests)
+    process.kill()
+    # The pipes end when the last worker has.
+    process.communicate(timeout=10)
+    thread.join(10)
+    assert found[0].count(b"data: {}") == 2
+    with pytest.raises(OSError, match=r"refused|reset"):
+        stream(url, key)
+
+
+def test_a_reader_of_the_log_who_stalls_keeps_nobody_waiting_and_what_was_lost_is_counted(
+    one, chat, monkeypatch
+) -> None:
+    from backbay_gateway import logwriter
+
+    monkeypatch.setattr(logwriter, "MOST_WAITING", 20_000)
+    running, _ = one(chat)
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stalled, os.fdopen(reader, "rb") as pipe:
+        os.set_blocking(reader, False)
+        running.server.gateway.log._writer._stream = stalled
+        longest = 0.0
+        for number in range(400):
+            start = time.monotonic()
+            assert running.ask("/v1/chat/completions", {**ASK, "user": "x" * 10}).status == 200
+            longest = max(longest, time.monotonic() - start)
+            if number % 40 == 0:
+                running.soon(running.server.gateway.log._hand_over)
+        assert longest < 5.0
+        read = bytearray()
+
+        def told() -> bool:
+            running.soon(running.server.gateway.log._hand_over)
+            read.extend(pipe.read() or b"")
+            return b"lost_lines" in read
+
+        until(told)
+        running.server.gateway.log._writer._stream = None
+    lines = [json.loads(line) for line in read.splitlines() if line.endswith(b"}")]
+    lost = sum(line["lost_lines"] for line in lines if line["event"] == "log")
+    assert lost > 0
+    assert lost + sum(line["event"] == "request" for line in lines) <= 400
 
 
 def test_a_request_has_one_line_in_the_log_without_prompt_answer_or_key(one, chat, capfd) -> None:

@@ -53,6 +53,7 @@ def test_the_page_shows_what_is_up_and_what_failed(one, chat, browse) -> None:
     assert "status 500" in shown
     assert "the prompt" not in shown
     assert "2 requests in 30 minutes" in shown
+    assert shown.count("status 500") == 1, "a failure is told twice: as the request's, and as the upstream's"
     assert running.key not in shown
 
 
@@ -85,8 +86,9 @@ def test_the_page_needs_nothing_from_elsewhere_and_says_its_structure() -> None:
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
     assert "https://" not in page
     assert '<html lang="en">' in page
-    assert page.count("<caption>") == page.count("<table>")
+    assert page.count("<caption>") == page.count("<table ")
     assert page.count('scope="col"') >= 10
+    assert page.count('role="table"') == page.count('role="rowgroup"') == page.count("<table ") == 3
     assert "prefers-color-scheme: dark" in page
     assert " style=" not in page, "the policy allows no such thing"
     assert "innerHTML" not in page

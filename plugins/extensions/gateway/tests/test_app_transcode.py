@@ -99,6 +99,25 @@ def test_tokens_are_counted_by_a_backend_that_counts(one, clients) -> None:
     assert vendor.requests[0].path == "/v1/messages/count_tokens"
 
 
+@pytest.mark.parametrize(
+    ("backend", "path"), [("openai", "/v1/responses/input_tokens"), ("llamacpp", "/v1/messages/count_tokens")]
+)
+def test_tokens_are_counted_on_another_wire_of_the_backend_where_its_first_one_has_no_counts(
+    gateway, vendor, clients, backend, path
+) -> None:
+    pytest.importorskip(f"backbay_{backend}")
+    server = vendor(Reply.json({"input_tokens": 7, "object": "response.input_tokens"}))
+    table = {"vendor": backend, "key_env": "ACME_API_KEY", "base_url": server.url}
+    named = {**table, "name": "chat", "wire": "openai_chat"}
+    running = gateway(upstreams=[table, named], routing={"retries": 0, "health_interval": 3600})
+    client, messages = clients(running, anthropic.Anthropic), [{"role": "user", "content": "Hi"}]
+    assert client.messages.count_tokens(model=f"{backend}:m", messages=messages).input_tokens == 7
+    assert [request.path for request in server.requests if request.method == "POST"] == [path]
+    # Whoever names a wire says that the server has no other.
+    with pytest.raises(anthropic.BadRequestError, match="count"):
+        client.messages.count_tokens(model="chat:m", messages=messages)
+
+
 def test_clients_of_responses_count_tokens_too_and_an_unknown_field_is_refused(one, clients) -> None:
     running, vendor = one(Reply.json({"input_tokens": 9, "object": "response.input_tokens"}), wire="openai_responses")
     client = clients(running)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import pwd
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -77,75 +71,11 @@ asyncio.run(main(sys.argv[1], sys.argv[2]))
 BUDGET = 25_000
 
 
-def _postgres(folder):
-    """Start a server on a socket in ``folder``; return its URL and the process."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    where = found[-1].parent if found else None
-    on_path = shutil.which("postgres")
-    if where is None and on_path is None:
-        pytest.skip("PostgreSQL is not installed: no postgres in /usr/lib/postgresql/*/bin or on PATH")
-    where = where or Path(on_path).parent
-    more, name = {}, pwd.getpwuid(os.geteuid()).pw_name
-    if os.geteuid() == 0:
-        # It does not run as root.
-        try:
-            other = pwd.getpwnam("nobody")
-        except KeyError:
-            pytest.skip("PostgreSQL does not run as root, and there is no user nobody")
-        os.chown(folder, other.pw_uid, other.pw_gid)
-        more = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(folder)}
-    made = subprocess.run(
-        [where / "initdb", "-D", folder / "data", "-U", "acme", "-A", "trust", "--no-sync", "-E", "UTF8"],
-        capture_output=True,
-        env=environment,
-        cwd=folder,
-        **more,
-    )
-    assert made.returncode == 0, (name, made.stderr)
-    server = subprocess.Popen(
-        [where / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        cwd=folder,
-        **more,
-    )
-    return f"postgresql://acme@/postgres?host={folder}", server
-
-
-def _wait_for(url):
-    for _ in range(200):
-        try:
-            Database(url).close()
-        except OverloadedError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("PostgreSQL did not start")
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    # A short path of its own: a socket's name has 107 characters at most.
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    server = None
-    try:
-        url, server = _postgres(folder)
-        _wait_for(url)
-        yield url
-    finally:
-        if server is not None:
-            server.send_signal(signal.SIGINT)
-            server.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/keys.sqlite"
-    return request.getfixturevalue("postgres")
+    return request.getfixturevalue("cluster").url
 
 
 def run(body):

@@ -146,7 +146,7 @@ class Answering:
     def _can(self, target: Target) -> bool:
         """Whether a target can do all that the request needs, by what its backend declares."""
         kind = self._exchange.endpoint.kind if self._exchange.endpoint is not None else "generate"
-        backend = target.upstream.backend
+        backend = target.upstream.counter if kind == "count" else target.upstream.backend
         if kind != "generate":
             need = Capability.EMBEDDINGS if kind == "embed" else Capability.COUNT_TOKENS
             return backend.capabilities(target.model).allows(need)

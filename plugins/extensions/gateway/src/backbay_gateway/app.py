@@ -91,6 +91,9 @@ class Gateway:
         finally:
             self.live.discard(exchange)
             self._account(exchange)
+            # Both lead back to the exchange, by the scope and by a traceback: without them it is freed at once.
+            scope.pop("backbay.leave", None)
+            exchange.error = None
 
     async def _answer(self, exchange: Exchange) -> None:
         scope, snapshot = exchange.scope, self.snapshot
@@ -141,7 +144,7 @@ class Gateway:
         # In order: what one dropped may still be in use by requests that go by an earlier one.
         while self._old and not self._old[0].users:
             for upstream in self._old.popleft().dropped:
-                task = asyncio.get_running_loop().create_task(upstream.backend.aclose())
+                task = asyncio.get_running_loop().create_task(upstream.aclose())
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
 
@@ -149,7 +152,7 @@ class Gateway:
         """Close the upstreams and the key store. No request may be running."""
         snapshots = [*self._old, self.snapshot]
         upstreams = {each for snapshot in snapshots for each in (*snapshot.upstreams.values(), *snapshot.dropped)}
-        await asyncio.gather(*(each.backend.aclose() for each in upstreams), *self._closing, return_exceptions=True)
+        await asyncio.gather(*(each.aclose() for each in upstreams), *self._closing, return_exceptions=True)
         await self.keys.aclose()
         self.log.flush()
 

@@ -40,11 +40,20 @@ def check_tls(server: Server) -> None:
     """Raise ConfigurationError if the certificate and its key cannot be used."""
     if server.tls_certificate is None:
         return
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(server.tls_certificate, server.tls_key)
+        context.load_cert_chain(server.tls_certificate, server.tls_key, _no_password)
     except (OSError, ssl.SSLError) as failure:
         said = failure.strerror or failure
         raise ConfigurationError(f"server.tls_certificate and server.tls_key cannot be used: {said}.") from None
+
+
+def _no_password() -> str:
+    # Otherwise OpenSSL asks on the terminal, here and in each worker.
+    raise ConfigurationError(
+        "server.tls_key is locked with a password.",
+        hint="Give a key without one, in a file that only the gateway's user can read.",
+    )
 
 
 def bind(server: Server) -> list[socket.socket]:

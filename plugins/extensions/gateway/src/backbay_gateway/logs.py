@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import TextIO
 from pydantic_core import to_json
 
 from .config import Logging
+from .logwriter import LogWriter, write
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 """The levels, by what they are called in the configuration."""
@@ -20,16 +20,22 @@ FLUSH = 0.2
 """Seconds after which a line of a request is written at the latest; so that many are written at once."""
 
 
+PATIENCE = 2.0
+"""Seconds that the end of a process waits for whoever reads its log."""
+
+
 class Log:
     """Writes log lines. Lines of requests are gathered for a moment, all others are written at once.
 
     Args:
         config: What is logged.
         stream: Where to; ``None`` for standard error.
+        aside: Whether a thread writes, so that nobody waits for a reader that stalls. A process that forks has none.
     """
 
-    def __init__(self, config: Logging, stream: TextIO | None = None) -> None:
+    def __init__(self, config: Logging, stream: TextIO | None = None, *, aside: bool = False) -> None:
         self._stream = stream
+        self._writer = LogWriter(stream, _lost) if aside else None
         self._lines: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
         self.use(config)
@@ -49,7 +55,7 @@ class Log:
         """
         if LEVELS[level] >= self._least:
             self._lines.append(_line(level, event, facts))
-            self.flush()
+            self._hand_over()
 
     def request(self, facts: Mapping[str, object]) -> None:
         """Write the line of a request, soon."""
@@ -57,28 +63,35 @@ class Log:
             return
         self._lines.append(_line("info", "request", facts))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(FLUSH, self._hand_over)
 
     def flush(self) -> None:
-        """Write what is gathered. A reader that is gone, or a disk that is full, ends no request."""
+        """Write what is gathered, and wait until it is written; at most for ``PATIENCE``."""
+        self._hand_over()
+        if self._writer is not None:
+            self._writer.drain(PATIENCE)
+
+    def _hand_over(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         lines, self._lines = self._lines, []
         if not lines:
             return
-        stream = self._stream or sys.stderr
-        try:
-            stream.write(b"".join(lines).decode())
-            stream.flush()
-        except (OSError, ValueError):
-            return
+        if self._writer is not None:
+            self._writer.put(lines)
+        else:
+            write(self._stream, b"".join(lines))
 
 
 def _line(level: str, event: str, facts: Mapping[str, object]) -> bytes:
     now = time.time()
     stamp = f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z"
     return to_json({"time": stamp, "level": level, "event": event, **facts}, fallback=str) + b"\n"
+
+
+def _lost(count: int) -> bytes:
+    return _line("warning", "log", {"problem": "whoever reads the log was too slow", "lost_lines": count})
 
 
 @lru_cache(maxsize=2)

@@ -65,9 +65,11 @@ def serve(load: Callable[[], GatewayConfig], path: Path | None = None) -> int:
     Raises:
         BackbayError: The address is taken, an upstream cannot be connected, or the key store cannot be opened.
     """
+    from .reload import mark_of
     from .seal import seal_secret
     from .server import Setup, run_worker
 
+    read = mark_of(path)
     config = load()
     sockets = bind(config.server)
     port = int(sockets[0].getsockname()[1])
@@ -81,7 +83,7 @@ def serve(load: Callable[[], GatewayConfig], path: Path | None = None) -> int:
             if place == 0:
                 announce(config, port, first, store)
 
-        return Setup(config, load, path, source, seal, shared, ready, speaks=place == 0)
+        return Setup(config, load, path, source, seal, shared, ready, speaks=place == 0, read=read)
 
     try:
         if not many:

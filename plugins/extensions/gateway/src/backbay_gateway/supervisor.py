@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -41,6 +42,8 @@ class Supervisor:
         self._drain = drain
         self._log = log
         self._workers: dict[int, tuple[int, float]] = {}
+        # Nothing is ever written: its end comes to the workers when this process is gone, however it went.
+        self._ends, self._holds = os.pipe()
         self._stopping = False
         self._quick = 0
 
@@ -61,6 +64,8 @@ class Supervisor:
             self._died(pid, os.waitstatus_to_exitcode(status))
         for each in self._sockets:
             each.close()
+        os.close(self._holds)
+        os.close(self._ends)
         return 1 if self._quick >= MOST_QUICK else 0
 
     def _start(self, place: int) -> None:
@@ -72,8 +77,12 @@ class Supervisor:
             return
         code = 1
         try:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
+            # Until it can read its file again, which it does when it starts.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            os.close(self._holds)
+            threading.Thread(target=_stop_after, args=(self._ends,), name="supervisor-watch", daemon=True).start()
             for other, each in enumerate(self._sockets):
                 if other != place and each is not self._sockets[place]:
                     each.close()
@@ -118,3 +127,9 @@ class Supervisor:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
+
+
+def _stop_after(ends: int) -> None:
+    """Stop this worker when its supervisor has gone: nobody would start it again, or could end it by its name."""
+    os.read(ends, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -104,7 +104,7 @@ async def count(exchange: Exchange, target: Target, body: dict[str, object], ver
     responses = exchange.endpoint is not None and exchange.endpoint.module == "openai_responses"
     ask = count_tokens.read_responses(body) if responses else count_tokens.read(body, version=version)
     options: dict[str, Any] = {**ask.options, "model": target.model}
-    found = await target.upstream.backend.count_tokens(ask.messages, **options)
+    found = await target.upstream.counter.count_tokens(ask.messages, **options)
     exchange.attempts += 1
     exchange.usage = Usage(0, 0)
     written = count_tokens.write_responses(found) if responses else count_tokens.write(found)

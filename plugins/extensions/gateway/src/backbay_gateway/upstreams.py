@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from backbay.backend import Backend
 from backbay.capabilities import Capability
 from backbay.connecting import build
-from backbay.errors import BackbayError, LimitExceededError, MissingCredentialError, TransportError
+from backbay.errors import BackbayError, ConfigurationError, LimitExceededError, MissingCredentialError, TransportError
 from backbay.limits import Limits
 from backbay.registry import resolve
 from backbay.response import ModelInfo
@@ -206,7 +206,7 @@ def connect(config: UpstreamConfig, routing: Routing) -> Backend:
     """Return the backend that a table of the configuration describes. Nothing is sent.
 
     Raises:
-        MissingCredentialError: The variable that should have the key is not set.
+        ConfigurationError: The variable that should have the key is not set.
         BackbayError: As ``backbay.connect`` raises; the message names the upstream.
     """
     key: str | None = None
@@ -214,7 +214,7 @@ def connect(config: UpstreamConfig, routing: Routing) -> Backend:
         if config.key_env is not None:
             key = os.environ.get(config.key_env, "").strip() or None
             if key is None:
-                raise MissingCredentialError(f"The variable {config.key_env} has no key.")
+                raise MissingCredentialError(f"The variable {config.key_env}, which key_env names, has no key.")
         spec = resolve(config.vendor)
         limits = Limits(**config.limits.model_dump())
         options = dict(config.options)
@@ -229,6 +229,14 @@ def connect(config: UpstreamConfig, routing: Routing) -> Backend:
             retries=routing.retries,
             **options,  # type: ignore[arg-type]
         )
+    except MissingCredentialError as error:
+        # Of its own hints some are about arguments of calls, and of commands.
+        names = config.key_env or " or ".join(resolve(config.vendor).credential_env)
+        raise ConfigurationError(
+            f"Upstream {config.label!r}: {error.message}",
+            backend=error.backend,
+            hint=f"Set {names}, or let key_env name the variable that has the key, in the upstream's table.",
+        ) from None
     except BackbayError as error:
         error.message = f"Upstream {config.label!r}: {error.message}"
         error.args = (error.message,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
@@ -139,7 +140,7 @@ class Watch:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, timeout=0.0, check_same_thread=False)
         # Whoever commits writes into this file, which costs less to look at than SQLite does to be asked.
-        self._journal = Path(f"{path}-wal")
+        self._journal = f"{path}-wal"
         self._looked = (0, 0, 0)
         self._version = -1
         self._revision = -1
@@ -164,7 +165,7 @@ class Watch:
     def _look(self) -> tuple[int, int, int] | None:
         """Return what changes with every commit; ``None`` while it may have changed without that being seen."""
         try:
-            found = self._journal.stat()
+            found = os.stat(self._journal)  # noqa: PTH116 (a Path costs twice as much, and this is each request)
         except OSError:
             return None
         # File systems tell times by the tick: of two commits in one the second may leave no trace.

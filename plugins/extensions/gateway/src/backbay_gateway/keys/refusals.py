@@ -22,6 +22,10 @@ SOON = 1.0
 """Seconds after which it is worth another try, where what is in the way is other requests."""
 
 
+_REFUSED = "Incorrect API key provided."
+"""OpenAI's own words; litellm, which many tools ask with, takes an error for one of authentication by them alone."""
+
+
 def no_key() -> AuthenticationError:
     """Return what a request without a key gets."""
     return AuthenticationError(
@@ -36,7 +40,7 @@ def no_key() -> AuthenticationError:
 def bad_key() -> AuthenticationError:
     """Return what any key gets that is not one of ours: it does not say whether the id exists."""
     return AuthenticationError(
-        "The key is not one of this gateway's keys.",
+        f"{_REFUSED} It is not one of this gateway's keys.",
         status=401,
         code="key_invalid",
         phase="prepare",
@@ -48,7 +52,7 @@ def ended_key(key_id: str, state: str) -> AuthenticationError:
     """Return what a key gets that was right once. Only somebody who has its secret learns this."""
     said = "was revoked" if state == "revoked" else "has expired"
     return AuthenticationError(
-        f"The key {key_id} {said}.",
+        f"{_REFUSED} The key {key_id} {said}.",
         status=401,
         code=f"key_{state}",
         phase="prepare",
