@@ -105,3 +105,33 @@ def test_what_is_not_there_is_declared_so():
         assert spec.capabilities[capability] is Support.UNSUPPORTED
     assert spec.capabilities_of("tiny")[Capability.IMAGE_INPUT] is Support.UNSUPPORTED
     assert set(spec.capabilities.listed) == set(Capability)
+
+
+@pytest.mark.parametrize("more", ["nothing", "system", "tools"])
+def test_a_prompt_counts_what_it_is_billed_for(more, tools):
+    options = {"nothing": {}, "system": {"system": "Be short."}, "tools": {"tools": tools}}[more]
+
+    async def both(backend):
+        counted = await backend.count_tokens("What can you do?", **options)
+        return counted, (await backend.complete("What can you do?", max_tokens=1, **options)).usage.input
+
+    counted, billed = with_backend(both)
+    assert counted == billed > 4
+
+
+def test_a_prompt_that_is_too_long_to_be_answered_is_counted_all_the_same():
+    async def both(backend):
+        return await backend.count_tokens("hello " * 5_000), await backend.count_tokens("hello " * 10_000)
+
+    once, twice = with_backend(both)
+    assert 2048 < once < twice
+
+
+def test_counting_leaves_the_engine_free():
+    async def counts(backend):
+        found = await asyncio.gather(*(backend.count_tokens(f"hello {number}") for number in range(40)))
+        return found, (await backend.complete("What can you do?")).text
+
+    found, text = with_backend(counts, slots=2)
+    assert set(map(type, found)) == {int}
+    assert text

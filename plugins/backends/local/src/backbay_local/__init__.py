@@ -19,12 +19,12 @@ spec = BackendSpec(
     capabilities=Capabilities.of(
         full="generate streaming system_prompt tools parallel_tool_calls streamed_tool_calls structured_output "
         "json_mode temperature top_p max_tokens stop seed usage list_models health embeddings "
-        "complete_raw",
+        "complete_raw count_tokens",
         # The engine keeps the answer from ending without a call, but a model may talk until max_tokens before it.
         versioned="forced_tool_choice",
         # Some models think, and that is shown; the engine's settings for how much are not reached yet.
         not_implemented="reasoning image_input audio_input",
-        unsupported="file_input hosted_tools cache_control rerank count_tokens execute",
+        unsupported="file_input hosted_tools cache_control rerank execute batches",
     ),
     models=(
         ModelRule(

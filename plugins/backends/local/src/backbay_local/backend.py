@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from backbay.backend import Backend
-from backbay.errors import ClosedError, ConfigurationError, TruncatedError
+from backbay.errors import ClosedError, ConfigurationError, DecodeError, TruncatedError
 from backbay.events import Event, ToolDelta
 from backbay.folding import Fold
 from backbay.request import Request
@@ -16,6 +16,7 @@ from backbay.settings import Settings
 from backbay.spec import BackendSpec
 from backbay.wires.chat_chunks import ChunkReader
 from backbay.wires.completions import as_chunk
+from backbay.wires.reading import whole_number
 
 from .bodies import chat_body, embedding_bodies, joined, raw_body, read_vectors
 from .job import Chunk, Emit, Job, Server, Work
@@ -80,6 +81,24 @@ class LocalBackend(Backend):
             folded.add(event)
         return check_form(folded.response(), request)
 
+    async def _count_tokens(self, request: Request) -> int:
+        assert request.model is not None
+        model = await self._file(request.model)
+        body = chat_body(request, greedy=model.tiny)
+
+        def work(server: Server, emit: Emit) -> None:
+            server.handle_chat_completions(body, emit)
+
+        async with self._job(model.plan(self._choices), work) as job:
+            async for chunk in job:
+                # The engine says how long the prompt is before it has read it; leaving stops it there.
+                total = _length(chunk)
+                if total is not None:
+                    return total
+                if "error" in chunk:
+                    raise engine_error(chunk)
+        raise DecodeError("The engine did not say how long the prompt is.")
+
     async def _embed(self, model: str | None, inputs: Sequence[str], extra: Mapping[str, object]) -> Embeddings:
         if model is None:
             raise ConfigurationError("There is no model to embed with.", hint="Connect to local:tiny, or give model=.")
@@ -142,6 +161,12 @@ class LocalBackend(Backend):
             native=True,
             raw={"path": str(model.path), "architecture": model.head.architecture, "trained_context": trained},
         )
+
+
+def _length(chunk: Chunk) -> int | None:
+    """Return how many tokens the prompt has, if the chunk says it: that it was read, or that it is too long."""
+    said, name = (chunk["error"], "n_prompt_tokens") if "error" in chunk else (chunk.get("prompt_progress"), "total")
+    return whole_number(said.get(name)) if isinstance(said, dict) else None
 
 
 def _events(reader: ChunkReader, chunk: Chunk) -> Sequence[Event]:
