@@ -46,37 +46,43 @@ def _body(model: str, **more: object) -> bytes:
     return json.dumps({"model": model, "messages": MESSAGES, "temperature": 0.2, **more}).encode()
 
 
+Loads = Callable[[bytes], Any]
+"""Reads JSON."""
+
+
 def _payloads(buffer: bytes) -> tuple[list[bytes], bytes]:
     """Split at blank lines: what a careful hand would write for this one server, and no more."""
     *events, rest = buffer.split(b"\n\n")
     return [event[6:] for event in events if event.startswith(b"data: ") and event != b"data: [DONE]"], rest
 
 
-def _text(payload: bytes) -> str | None:
-    choices = json.loads(payload)["choices"]
+def _text(payload: bytes, loads: Loads = json.loads) -> str | None:
+    choices = loads(payload)["choices"]
     return choices[0]["delta"].get("content") if choices else None
 
 
-def _answer(body: bytes) -> str:
-    return str(json.loads(body)["choices"][0]["message"]["content"])
+def _answer(body: bytes, loads: Loads = json.loads) -> str:
+    return str(loads(body)["choices"][0]["message"]["content"])
 
 
 class Raw:
-    """What the two raw asynchronous clients have in common: JSON by the standard library, no types, no checks."""
+    """What the raw asynchronous clients have in common: no types, no checks, and JSON by the standard library."""
+
+    loads: Loads = staticmethod(json.loads)
 
     def payloads(self, model: str, **more: object) -> AsyncIterator[bytes]:
         raise NotImplementedError
 
     async def texts(self, model: str) -> AsyncIterator[str]:
         async for payload in self.payloads(model):
-            text = _text(payload)
+            text = _text(payload, self.loads)
             if text:
                 yield text
 
     async def tools(self, model: str) -> list[str]:
         parts: dict[int, list[str]] = {}
         async for payload in self.payloads(model, tools=TOOLS):
-            choices = json.loads(payload)["choices"]
+            choices = self.loads(payload)["choices"]
             for call in (choices[0]["delta"].get("tool_calls") or ()) if choices else ():
                 parts.setdefault(call["index"], []).append(call["function"].get("arguments") or "")
         return ["".join(found) for found in parts.values()]
@@ -115,7 +121,7 @@ class Aiohttp(Raw):
 
     async def call(self, model: str) -> str:
         async with self._session.post(self._url, data=_body(model)) as response:
-            return _answer(await response.read())
+            return _answer(await response.read(), self.loads)
 
     async def payloads(self, model: str, **more: object) -> AsyncIterator[bytes]:
         async with self._session.post(self._url, data=_body(model, stream=True, **more)) as response:
@@ -127,6 +133,16 @@ class Aiohttp(Raw):
 
     async def aclose(self) -> None:
         await self._session.close()
+
+
+class AiohttpOrjson(Aiohttp):
+    """The leanest that one would write by hand with what there is."""
+
+    def __init__(self, base_url: str) -> None:
+        import orjson
+
+        super().__init__(base_url)
+        self.loads = orjson.loads
 
 
 class OpenAI:
@@ -261,6 +277,7 @@ class SyncBackbay:
 ASYNC: dict[str, Callable[[str], AsyncClient]] = {
     "httpx2": Httpx2,
     "aiohttp": Aiohttp,
+    "aiohttp-orjson": AiohttpOrjson,
     "openai": OpenAI,
     "backbay": Backbay,
     "backbay-limits": backbay_limits,

@@ -103,7 +103,7 @@ def _measured(results: Results) -> Iterator[str]:
 
 
 _TOLD = {
-    "backbay": ("CPython", "backbay", "httpx2", "httptools"),
+    "backbay": ("CPython", "backbay", "httpx2", "h11", "httptools"),
     "openai": ("CPython", "openai", "httpx2"),
     "anthropic": ("CPython", "anthropic", "httpx2"),
 }

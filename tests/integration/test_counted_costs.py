@@ -17,6 +17,7 @@ from backbay.testing import Reply, ScriptedServer, sse
 
 CHUNKS = 400
 CALL_BOUND = 605
+BLOCKING_BOUND = 145
 CHUNK_BOUND = 47
 WHOLE = Reply.json(
     {
@@ -102,3 +103,17 @@ def test_a_chunk_takes_no_more_function_calls_than_it_did():
     many, few = counted(streamed(CHUNKS), read), counted(streamed(CHUNKS // 2), read)
     each = (many - few) / (CHUNKS - CHUNKS // 2)
     assert each <= CHUNK_BOUND, f"{each:.2f} function calls for one chunk"
+
+
+@pytest.mark.skipif(sys.gettrace() is not None or sys.getprofile() is not None, reason="something else counts calls")
+def test_a_blocking_call_takes_few_function_calls_more_than_one_that_is_awaited_and_all_on_its_own_thread():
+    """Were any of the work on another thread, this one would count fewer and not more."""
+    found = []
+    with ScriptedServer(WHOLE) as server:
+        with backbay.connect_sync("openai:m-1", api_key="sk-test", base_url=server.url) as backend:
+            for _ in range(7):
+                with Counter() as counter:
+                    assert backend.complete("Hi.").text == "Hi."
+                found.append(counter.count)
+    more = min(found[2:]) - counted(WHOLE, complete)
+    assert 0 < more <= BLOCKING_BOUND, f"{more} function calls more for one blocking complete()"

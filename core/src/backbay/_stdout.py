@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import threading
+from _thread import allocate_lock, get_ident  # threading would take longer to import than a plugin
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ class _Divided:
         self.diverted: Counter[int] = Counter()
 
     def __getattr__(self, name: str) -> object:
-        return getattr(sys.stderr if self.diverted[threading.get_ident()] else self.stdout, name)
+        return getattr(sys.stderr if self.diverted[get_ident()] else self.stdout, name)
 
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def diverted() -> Iterator[None]:
     if cast("object", sys.stdout) is None:  # A program without a console has none to keep clean.
         yield
         return
-    thread = threading.get_ident()
+    thread = get_ident()
     with _lock:
         now: object = sys.stdout
         divided = now if isinstance(now, _Divided) else _Divided(now)

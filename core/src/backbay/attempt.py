@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import (
     BackbayError,
     ClosedError,
     ConfigurationError,
     LimitExceededError,
-    Phase,
     ProtocolError,
     RequestError,
     TransportError,
@@ -21,6 +20,9 @@ from .folding import Fold
 from .limits import Limits, Watch
 from .request import Request
 from .retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from .errors import Phase
 
 T = TypeVar("T")
 

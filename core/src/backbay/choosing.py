@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from .errors import AmbiguousBackendError, DisabledBackendError, ReservedBackendError, UnknownBackendError
-from .installed import Entry
 from .known import KNOWN
-from .selection import ALLOW_VARIABLE, NAME, PIN_VARIABLE, allow_list, normalised, pins
+from .selection import ALLOW_VARIABLE, PIN_VARIABLE, allow_list, is_name, normalised, pins
 
-Claims = Mapping[str, Sequence[Entry]]
-"""Entry points by name; what was registered in this process comes first, the last registration before the others."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .installed import Entry
+
+    Claims = Mapping[str, Sequence[Entry]]
+    """Entry points by name; what was registered in this process comes first, the last such before the others."""
 
 
 def choose(name: str, distribution: str | None, claims: Claims) -> Entry:
@@ -92,7 +95,7 @@ def _unknown(name: str, claims: Claims) -> UnknownBackendError:
     installed = {
         other
         for other, found in claims.items()
-        if NAME.fullmatch(other) and any(not entry.shadowed and entry.allowed(allow) for entry in found)
+        if is_name(other) and any(not entry.shadowed and entry.allowed(allow) for entry in found)
     }
     near = difflib.get_close_matches(name.lower(), sorted(installed | KNOWN.keys()), n=1)
     if name in KNOWN:

@@ -3,6 +3,8 @@
 Folders on ``sys.path`` are read directly, which is many times faster than making an object for every distribution in
 them. What is no plain folder (a zip file, an egg, another finder's distributions) is read with ``importlib_metadata``.
 Nothing is written to disk: a scan is kept in this process until a folder on ``sys.path`` changes.
+
+What finds an entry point loads neither ``typing`` nor ``re`` nor ``dataclasses``: they take longer than a scan.
 """
 
 # Path objects would take a quarter of the time of a scan.
@@ -13,18 +15,38 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol, cast
 
-from .installed import BACKENDS, COMMANDS, CORE, HOOKS, Distribution, Entry, Read, declared, headers
+from .installed import BACKENDS, COMMANDS, CORE, HOOKS, Distribution, Entry, declared, headers
 from .selection import allow_list, normalised
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Protocol
+
+    from .installed import Read
+
+    class _Found(Protocol):
+        """What a finder gives; ``importlib_metadata.Distribution`` and its like in the standard library."""
+
+        def read_text(self, filename: str) -> str | None: ...
+        def locate_file(self, path: str) -> object: ...
+
+    class _Finder(Protocol):
+        def find_distributions(self, context: object) -> Iterable[_Found]: ...
+
+    _Seen = tuple[str, str, str, Read | None, str | None]
+    """Where it was found, its path, its normalised name, how to read it (``None``: it is a folder), and its
+    entry points if any may be ours."""
+
 
 _MARK = b"backbay."
 _SETTLED = 2_000_000_000
 """Nanoseconds after which another change of a folder surely changes its time (FAT counts in steps of two seconds)."""
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 12
+_KINDS = (".dist-info", ".egg-info")
+_FILE = f"{os.sep}entry_points.txt"
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _ABSENT = -1
 _STANDARD_FINDERS = ("_frozen_importlib_external", "importlib_metadata")
@@ -33,22 +55,51 @@ Place = tuple[str, int, int, int]
 """An entry of ``sys.path``: its text, the time of its last change (-1: not there), its device and its inode."""
 
 
-class _Found(Protocol):
-    """What a finder gives; ``importlib_metadata.Distribution`` and its like in the standard library."""
-
-    def read_text(self, filename: str) -> str | None: ...
-    def locate_file(self, path: str) -> object: ...
-
-
-class _Finder(Protocol):
-    def find_distributions(self, context: object) -> Iterable[_Found]: ...
-
-
-@dataclass(frozen=True, slots=True)
 class _Scan:
-    key: tuple[object, ...]
-    entries: dict[str, tuple[Entry, ...]]
-    core: Distribution | None
+    """What was found, and under which circumstances. What it says is made into objects when somebody asks for it."""
+
+    def __init__(self, key: tuple[object, ...], found: list[_Seen], shadows: dict[str, str]) -> None:
+        self.key = key
+        self._found = found
+        self._shadows = shadows
+        self._distributions: dict[str, Distribution] = {}
+        self._entries: dict[str, tuple[Entry, ...]] | None = None
+        self.core = next((self._distribution(seen) for seen in found if seen[2] == CORE), None)
+
+    def entries(self, group: str) -> tuple[Entry, ...]:
+        """Return the entry points of a group."""
+        if self._entries is None:
+            made: dict[str, list[Entry]] = {BACKENDS: [], HOOKS: [], COMMANDS: []}
+            for seen in self._found:
+                for one, entry in self._in(seen):
+                    made[one].append(entry)
+            self._entries = {one: tuple(listed) for one, listed in made.items()}
+        return self._entries[group]
+
+    def named(self, group: str, name: str) -> tuple[Entry, ...]:
+        """Return the entry points of a group that have a name; what has it nowhere in its metadata is not parsed."""
+        if self._entries is not None:
+            return tuple(entry for entry in self._entries[group] if entry.name == name)
+        with_it = [seen for seen in self._found if name in (seen[4] or "")]
+        return tuple(entry for seen in with_it for one, entry in self._in(seen) if one == group and entry.name == name)
+
+    def _in(self, seen: _Seen) -> Iterator[tuple[str, Entry]]:
+        distribution, before = self._distribution(seen), set()
+        for group, name, value in declared(seen[4] or ""):
+            if (group, name) not in before:
+                before.add((group, name))
+                yield group, Entry(name, value, distribution, self.core)
+
+    def _distribution(self, seen: _Seen) -> Distribution:
+        place, path, key, read, _ = seen
+        made = self._distributions.get(path)
+        if made is None:
+            shadow = self._shadows[key]
+            made = Distribution(
+                path, place, read or _reader(path), key=key, shadowed_by=shadow if shadow != path else None
+            )
+            self._distributions[path] = made
+        return made
 
 
 class _Cache:
@@ -62,7 +113,12 @@ def entries(group: str = BACKENDS) -> tuple[Entry, ...]:
 
     A distribution that is there twice counts once: the later copy's ``distribution.shadowed_by`` is set.
     """
-    return _scan().entries[group]
+    return _scan().entries(group)
+
+
+def entries_named(name: str, group: str = BACKENDS) -> tuple[Entry, ...]:
+    """Return those of ``entries`` that have a name."""
+    return _scan().named(group, name)
 
 
 def hook_entry_points() -> tuple[Entry, ...]:
@@ -104,7 +160,8 @@ def _places() -> tuple[Place, ...]:
     """Return what is on ``sys.path``, each folder once, however many names it has (``lib64`` is often ``lib``)."""
     found: list[Place] = []
     seen: set[tuple[int, int]] = set()
-    for entry in cast("list[object]", sys.path):
+    entries: list[Any] = sys.path
+    for entry in entries:
         if not isinstance(entry, str):  # Some programs put a Path there; the import system passes over it as well.
             continue
         try:
@@ -121,25 +178,12 @@ def _places() -> tuple[Place, ...]:
 
 def _gather(key: tuple[object, ...], places: Iterable[Place], finders: Iterable[_Finder]) -> _Scan:
     first: dict[str, str] = {}
-    found: list[tuple[Distribution, str]] = []
-    core: Distribution | None = None
-    for place, path, name, read, text in _everything(places, finders):
-        shadow = first.setdefault(name, path)
-        if text is None and name != CORE:
-            continue
-        distribution = Distribution(path, place, read, key=name, shadowed_by=shadow if shadow != path else None)
-        if name == CORE and core is None:
-            core = distribution
-        found.append((distribution, text or ""))
-    gathered: dict[str, dict[tuple[str, str], Entry]] = {BACKENDS: {}, HOOKS: {}, COMMANDS: {}}
-    for distribution, text in found:
-        for group, name, value in declared(text):
-            gathered[group].setdefault((distribution.path, name), Entry(name, value, distribution, core))
-    return _Scan(key, {group: tuple(by_name.values()) for group, by_name in gathered.items()}, core)
-
-
-_Seen = tuple[str, str, str, Read, str | None]
-"""Where it was found, its path, its normalised name, how to read it, and its entry points if any may be ours."""
+    found: dict[str, _Seen] = {}
+    for seen in _everything(places, finders):
+        first.setdefault(seen[2], seen[1])
+        if seen[4] is not None or seen[2] == CORE:
+            found.setdefault(seen[1], seen)
+    return _Scan(key, list(found.values()), first)
 
 
 def _everything(places: Iterable[Place], finders: Iterable[_Finder]) -> Iterator[_Seen]:
@@ -160,12 +204,11 @@ def _everything(places: Iterable[Place], finders: Iterable[_Finder]) -> Iterator
 
 def _in_folder(folder: str, listed: Iterable[str]) -> Iterator[_Seen]:
     where = os.path.abspath(folder)
-    for name in sorted(listed):
+    for name in sorted([name for name in listed if name.endswith(_KINDS)]):
         # pip renames what it is about to delete to a name with a tilde.
-        if name.endswith((".dist-info", ".egg-info")) and name[0] not in "~.-":
+        if name[0] not in "~.-":
             path = f"{where}{os.sep}{name}"
-            key = normalised(name[:-10].partition("-")[0])
-            yield where, path, key, _reader(path), _entry_points(path)
+            yield where, path, normalised(name[:-10].partition("-")[0]), None, _entry_points(path)
 
 
 def _reader(path: str) -> Read:
@@ -182,7 +225,7 @@ def _reader(path: str) -> Read:
 def _entry_points(path: str) -> str | None:
     # Without a file object, which would double the time that this takes.
     try:
-        file = os.open(f"{path}{os.sep}entry_points.txt", _READ)
+        file = os.open(path + _FILE, _READ)
     except OSError:
         return None
     try:
@@ -198,9 +241,10 @@ def _entry_points(path: str) -> str | None:
 
 def _foreign_finders() -> tuple[_Finder, ...]:
     """Return the finders of distributions that are not the standard ones for ``sys.path``."""
+    finders: list[Any] = sys.meta_path
     return tuple(
-        cast("_Finder", finder)
-        for finder in sys.meta_path
+        finder
+        for finder in finders
         if hasattr(finder, "find_distributions") and getattr(finder, "__module__", "") not in _STANDARD_FINDERS
     )
 
@@ -208,7 +252,8 @@ def _foreign_finders() -> tuple[_Finder, ...]:
 def _in_archive(path: str) -> Iterator[_Seen]:
     from importlib_metadata import MetadataPathFinder
 
-    return _from_finder(cast("_Finder", MetadataPathFinder), path)
+    finder: Any = MetadataPathFinder
+    return _from_finder(finder, path)
 
 
 def _from_finder(finder: _Finder, path: str | None) -> Iterator[_Seen]:

@@ -45,13 +45,16 @@ Classification goes by the vendor's own code, then the HTTP status, then the pla
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
+TYPE_CHECKING = False  # That of typing would load it, which takes longer than all of this.
 if TYPE_CHECKING:
+    from typing import Literal
+
     from .response import Response
 
-Phase = Literal["prepare", "connect", "wait", "stream", "decode"]
-"""Where a call was when it failed: before any I/O, connecting, waiting for the first byte, reading, or decoding."""
+    Phase = Literal["prepare", "connect", "wait", "stream", "decode"]
+    """Where a call was when it failed: before any I/O, connecting, waiting for the first byte, reading, or decoding."""
+else:
+    Phase = str
 
 _CONTEXT = (
     "backend",

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 
-from ._stdout import diverted
 from .errors import IncompatibleBackendError, PluginContractError
-from .ranges import unmet
 from .selection import normalised
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from functools import cached_property
+    from typing import Any
+
+    Read = Callable[[str], str | None]
+    """Reads a file of a distribution's metadata, by name; ``None`` if there is none or it cannot be read."""
+else:
+
+    class cached_property:  # noqa: N801 (functools' own, without the time that it takes to import it)
+        """A property that is made when it is first asked for, and kept in the object."""
+
+        def __init__(self, make: Callable[[Any], object]) -> None:
+            self._make = make
+
+        def __get__(self, instance: object, owner: type) -> object:
+            value = instance.__dict__[self._make.__name__] = self._make(instance)
+            return value
+
 
 BACKENDS = "backbay.backends"
 """The entry-point group of backends."""
@@ -22,14 +37,10 @@ HOOKS = "backbay.hooks"
 COMMANDS = "backbay.commands"
 """The entry-point group of what adds commands to the command line, which alone loads it."""
 
+_GROUPS = frozenset((BACKENDS, HOOKS, COMMANDS))
+
 CORE = "backbay"
 """The normalised name of this distribution."""
-
-_VALUE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::([^\W\d]\w*(?:\.[^\W\d]\w*)*))?")
-_REQUIRED = re.compile(r"[A-Za-z0-9._-]+")
-
-Read = Callable[[str], str | None]
-"""Reads a file of a distribution's metadata, by name; ``None`` if there is none or it cannot be read."""
 
 
 class Distribution:
@@ -90,16 +101,14 @@ class Distribution:
             # Metadata of the egg kind keeps them apart; what comes after the first section is for extras.
             egg = (self._read("requires.txt") or "").partition("[")[0]
             stated = [line.strip() for line in egg.splitlines()]
-        heads = ((value, _REQUIRED.match(value)) for value in stated)
-        return tuple(value for value, head in heads if head and normalised(head[0]) == CORE)
+        return tuple(value for value in stated if CORE in value.lower() and _required(value) == CORE)
 
     def __str__(self) -> str:
         return f"{self.name} {self.version or '(unknown version)'}"
 
 
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry point.
+    """An entry point. It is not changed once it is made; two are equal if all that they say is.
 
     Attributes:
         name: What it is called.
@@ -109,11 +118,33 @@ class Entry:
         mark: Tells apart what is otherwise equal.
     """
 
-    name: str
-    value: str
-    distribution: Distribution | None = None
-    core: Distribution | None = None
-    mark: int = 0
+    __slots__ = ("core", "distribution", "mark", "name", "value")
+
+    def __init__(
+        self,
+        name: str,
+        value: str,
+        distribution: Distribution | None = None,
+        core: Distribution | None = None,
+        mark: int = 0,
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.distribution = distribution
+        self.core = core
+        self.mark = mark
+
+    def _said(self) -> tuple[object, ...]:
+        return (self.name, self.value, self.distribution, self.core, self.mark)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def __repr__(self) -> str:
+        return f"Entry({self.name!r}, {self.value!r}, {self.origin!r})"
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -148,7 +179,11 @@ class Entry:
         if self.distribution is None or self.core is None or self.core.version is None:
             return None
         required = self.distribution.core_requirements
-        return unmet(required, self.core.version) if required else None
+        if not required:
+            return None
+        from .ranges import unmet
+
+        return unmet(required, self.core.version)
 
     def load(self) -> object:
         """Import it and return what it names. What the import prints goes to standard error.
@@ -166,7 +201,9 @@ class Entry:
                 hint="Upgrade the one that is older: pip install --upgrade backbay "
                 f"{self.distribution.name if self.distribution else ''}".rstrip(),
             )
-        path = _VALUE.fullmatch(self.value)
+        from ._stdout import diverted
+
+        path = _path(self.value)
         if path is None:
             raise PluginContractError(
                 f"The entry point {self.name!r} of {self.origin} is {self.value!r}, "
@@ -174,18 +211,37 @@ class Entry:
                 backend=self.name,
             )
         with diverted():
-            found: object = import_module(path[1])
-            for attribute in path[2].split(".") if path[2] else ():
+            found: object = import_module(path[0])
+            for attribute in path[1]:
                 found = getattr(found, attribute)
         return found
 
 
 def headers(read: Read) -> tuple[tuple[str, str], ...]:
     """Return the headers of a distribution's core metadata, names in lower case; none if there is no metadata."""
-    text = read("METADATA") or read("PKG-INFO") or ""
-    unfolded = re.sub(r"\n[ \t]+", " ", text.partition("\n\n")[0])
+    text = (read("METADATA") or read("PKG-INFO") or "").partition("\n\n")[0]
+    unfolded = text
+    if "\n " in text or "\n\t" in text:
+        import re
+
+        unfolded = re.sub(r"\n[ \t]+", " ", text)
     pairs = (line.partition(":") for line in unfolded.splitlines())
     return tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
+
+
+def _required(requirement: str) -> str:
+    """Return the normalised name of the distribution that a requirement is about."""
+    import re
+
+    head = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return normalised(head[0]) if head else ""
+
+
+def _path(value: str) -> tuple[str, list[str]] | None:
+    """Return the module of an entry point's value, and the attributes to follow; ``None`` if it is no such path."""
+    module, colon, attribute = value.partition(":")
+    attributes = attribute.split(".") if colon else []
+    return (module, attributes) if all(map(str.isidentifier, [*module.split("."), *attributes])) else None
 
 
 def declared(text: str) -> Iterator[tuple[str, str, str]]:
@@ -193,17 +249,22 @@ def declared(text: str) -> Iterator[tuple[str, str, str]]:
 
     Source: https://packaging.python.org/en/latest/specifications/entry-points/.
     """
-    group = ""
+    group, ours = "", False
     for line in map(str.strip, text.splitlines()):
-        if line.startswith("[") and line.endswith("]"):
+        if not line:
+            continue
+        if line[0] == "[" and line[-1] == "]":
             group = line[1:-1].strip()
-        elif group in (BACKENDS, HOOKS, COMMANDS) and line and line[0] not in "#;":
+            ours = group in _GROUPS
+        elif ours and line[0] not in "#;":
             name, _, value = line.partition("=")
-            yield group, name.strip(), value.partition("[")[0].strip()
+            yield group, name.strip(), (value.partition("[")[0] if "[" in value else value).strip()
 
 
 def version_in(path: str) -> str | None:
     """Return the version in a metadata folder's name, ``backbay_acme-1.0.dist-info``, or ``None``."""
+    import re
+
     folder = re.split(r"[/\\]", path)[-1]
     found = re.fullmatch(r"[^-]+-(.+?)(?:-py[\d.]+)?\.(?:dist|egg)-info", folder)
     return found[1] if found else None
@@ -211,6 +272,7 @@ def version_in(path: str) -> str | None:
 
 def _editable_project(direct_url: str) -> str | None:
     import json
+    import re
     from urllib.parse import unquote, urlsplit
 
     try:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 
 from .errors import BackendImportError, IncompatibleBackendError, PluginContractError, RegistryError
-from .installed import Entry
-from .selection import NAME
-from .spec import PROTOCOL, BackendSpec
+from .selection import is_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .installed import Entry
+    from .spec import BackendSpec
 
 _SHOWN = 500
 """Characters of a plugin's own words that a message repeats."""
 
 
-@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a plugin did not load."""
 
-    kind: type[RegistryError]
-    backend: str
-    message: str
-    hint: str | None
-    cause: BaseException | None
+    __slots__ = ("backend", "cause", "hint", "kind", "message")
+
+    def __init__(
+        self, kind: type[RegistryError], backend: str, message: str, hint: str | None, cause: BaseException | None
+    ) -> None:
+        self.kind = kind
+        self.backend = backend
+        self.message = message
+        self.hint = hint
+        self.cause = cause
 
     def error(self) -> RegistryError:
         """Return a fresh error for it, so that no two callers share a traceback."""
@@ -49,11 +55,11 @@ def load(entry: Entry) -> BackendSpec:
     outcome = _outcomes.get(entry.identity)
     if outcome is None:
         outcome = _attempt(entry)
-        if isinstance(outcome, BackendSpec):
-            _outcomes[entry.identity] = outcome
-        else:
+        if isinstance(outcome, Failure):
             # Where two threads were at it, or a plugin resolves itself while it is imported, a success stays.
             outcome = _outcomes.setdefault(entry.identity, outcome)
+        else:
+            _outcomes[entry.identity] = outcome
     if isinstance(outcome, Failure):
         raise outcome.error()
     return outcome
@@ -113,7 +119,7 @@ def describe(failure: BaseException) -> str:
 
 def misnamed(entry: Entry) -> str | None:
     """Return why the entry point's name cannot be a backend's, or ``None`` if it can."""
-    if NAME.fullmatch(entry.name):
+    if is_name(entry.name):
         return None
     return f"a backend's name is lower-case letters, digits and hyphens, not {entry.name!r}"
 
@@ -147,6 +153,8 @@ def _import_failure(entry: Entry, failure: BaseException) -> Failure:
 
 
 def _checked(entry: Entry, found: object) -> BackendSpec:
+    from .spec import PROTOCOL, BackendSpec
+
     if not isinstance(found, BackendSpec):
         what = f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
         raise PluginContractError(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from . import loading, provenance
-from .choosing import Claims, choose
+from .choosing import choose
 from .errors import IncompatibleBackendError, RegistryError
 from .installed import Entry
 from .loading import Failure
 from .selection import ALLOW_VARIABLE, allow_list
+
+if TYPE_CHECKING:
+    from .choosing import Claims
 
 
 class PluginState(enum.StrEnum):

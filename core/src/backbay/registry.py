@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import sys
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Self, cast
 
 from . import discovery, loading
 from .choosing import choose, refuse_model
 from .errors import ConfigurationError
 from .installed import CORE, Distribution, Entry
-from .records import PluginRecord, PluginState, record
-from .selection import ALLOW_VARIABLE, NAME, PIN_VARIABLE, allow_list, split, split_distribution
-from .spec import BackendSpec
+from .selection import ALLOW_VARIABLE, PIN_VARIABLE, allow_list, is_name, split, split_distribution
+
+TYPE_CHECKING = False  # What a lookup does not need is loaded where it is needed: all of it takes longer than a lookup.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from .records import PluginRecord
+    from .spec import BackendSpec
 
 __all__ = [
-    "PluginRecord",
-    "PluginState",
     "Registration",
     "inspect",
     "names",
@@ -34,7 +35,7 @@ __all__ = [
     "split",
 ]
 
-_TARGET = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+_TARGET = r"[^\W\d][\w.]*:[^\W\d][\w.]*"
 
 
 class Registration:
@@ -89,6 +90,8 @@ def inspect(*, load: bool = True) -> tuple[PluginRecord, ...]:
         ConfigurationError: ``BACKBAY_PIN`` cannot be read.
         KeyboardInterrupt: Somebody interrupted the import of a plugin.
     """
+    from .records import record
+
     claims = _by_name()
     return tuple(record(entry, claims, load=load) for name in sorted(claims) for entry in _ordered(claims[name]))
 
@@ -115,11 +118,12 @@ def resolve(name: str) -> BackendSpec:
     if remembered != situation:
         specs = {}
         _Memory.resolved = (situation, specs)
-    spec = specs.get(name) if isinstance(cast("object", name), str) else None
+    given: object = name
+    spec = specs.get(name) if isinstance(given, str) else None
     if spec is None:
         refuse_model(name, split(name))
         wanted, distribution = split_distribution(name)
-        spec = specs[name] = loading.load(choose(wanted, distribution, _by_name()))
+        spec = specs[name] = loading.load(choose(wanted, distribution, _claims(wanted)))
     return spec
 
 
@@ -148,7 +152,7 @@ def register(name: str, target: str | BackendSpec, *, replace: bool = False) -> 
         )
     value = target if isinstance(target, str) else f"BackendSpec({target.name!r})"
     registration = Registration(Entry(name, value, mark=next(_marks)))
-    if isinstance(target, BackendSpec):
+    if not isinstance(target, str):
         loading.keep(registration.entry, target)
     _registered.append(registration)
     _forget_names()
@@ -177,9 +181,7 @@ def _entries() -> list[Entry]:
 
 def _manual() -> Entry:
     """Return the built-in backend where Backbay's own metadata is missing, as in a bare folder of sources."""
-    from pathlib import Path
-
-    folder = str(Path(__file__).parents[1])
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 (pathlib loads much)
     return Entry("manual", "backbay.manual:spec", Distribution(folder, folder, lambda _: None, key=CORE))
 
 
@@ -190,12 +192,24 @@ def _by_name() -> dict[str, list[Entry]]:
     return found
 
 
+def _claims(name: str) -> dict[str, list[Entry]]:
+    """Return the claims to a name; those to every name if nobody has it, since what is near is said then."""
+    registered = [registration.entry for registration in reversed(list(_registered)) if registration.entry.name == name]
+    found = [*registered, *discovery.entries_named(name)]
+    # What is built in may have no metadata.
+    return _by_name() if name == "manual" or all(entry.shadowed for entry in found) else {name: found}
+
+
 def _ordered(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.distribution.key if entry.distribution else "")
 
 
 def _check_target(name: object, target: object) -> None:
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    import re
+
+    from .spec import BackendSpec
+
+    if not isinstance(name, str) or not is_name(name):
         raise ConfigurationError(f"A backend's name is lower-case letters, digits and hyphens, not {name!r}.")
     if isinstance(target, BackendSpec):
         if target.name != name:
@@ -205,7 +219,7 @@ def _check_target(name: object, target: object) -> None:
             f"register({name!r}) got a {type(target).__name__}, expected 'package.module:attribute' or a BackendSpec.",
             backend=name,
         )
-    elif not _TARGET.fullmatch(target):
+    elif not re.fullmatch(_TARGET, target):
         raise ConfigurationError(
             f"register({name!r}) got {target!r}, expected an import path like 'package.module:attribute'.", backend=name
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, TypeVar
 
@@ -158,6 +157,8 @@ def check_names(options: Mapping[str, object]) -> None:
     """Raise ``UnknownOptionError`` if an option does not exist."""
     for name in options:
         if name not in OPTION_NAMES:
+            import difflib
+
             near = difflib.get_close_matches(name, OPTION_NAMES, n=1)
             hint = f"Did you mean {near[0]}?" if near else "A field that only this vendor has goes into extra={...}."
             raise UnknownOptionError(f"There is no option {name!r}.", hint=hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -51,6 +50,8 @@ def refuse_unknown(given: Mapping[str, object], known: Mapping[str, str], *, bac
     for name in given:
         if name in known:
             continue
+        import difflib
+
         near = difflib.get_close_matches(name, known, n=1)
         listed = "; ".join(f"{key}: {text}" for key, text in sorted(known.items()))
         raise ConfigurationError(

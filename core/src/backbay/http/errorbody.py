@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Mapping
@@ -36,6 +35,8 @@ def error_facts(body: bytes, *, in_band: bool = False) -> ErrorFacts:
     """
     text = text_of(body)
     if is_html(text):
+        import html
+
         title = _TITLE.search(text, 0, 65536)
         words = " ".join(html.unescape(title[1]).split()) if title else ""
         return ErrorFacts(message=words or None)

@@ -39,6 +39,9 @@ FINISHES = {
 """Finish reasons by the vendor's word, in lower case; any other is ``OTHER``. Source: OpenAI's reference, and recorded
 traffic, where nothing else is said."""
 
+_SAID = frozenset(("role", "content", "tool_calls"))
+"""Fields of a delta that has text and calls, and nothing of thinking or of what is kept in the details."""
+
 
 class ChunkReader:
     """Reads the chunks of one answer, each a decoded JSON object.
@@ -152,23 +155,29 @@ class ChunkReader:
             return
         delta = choice.get("delta")
         if isinstance(delta, dict):
-            content = delta.get("content")
-            more = len(delta) > 1 or not content
-            if more:
-                events += self._thoughts.read(delta, whole=self._whole)
-            if content or (content == 0 and content is not False):
-                if self._thoughts.kept:
-                    events += self._thoughts.flush()
-                if self._tags is None and type(content) is str:
-                    events.append(Text(content))
-                else:
-                    self._read_content(content, events)
-            if more:
-                self._read_delta(delta, events)
+            self._read_delta(delta, events)
         if choice.get("finish_reason"):
             self._raw_finish = str(choice["finish_reason"])
         if choice.get("logprobs") or not choice.keys() <= USUAL_CHOICE:
             self._details.read_choice(choice)
+
+    def _read_delta(self, delta: dict[str, Any], events: list[Event]) -> None:
+        content = delta.get("content")
+        more = len(delta) > 1 or not content
+        rest = more and not delta.keys() <= _SAID
+        if rest:
+            events += self._thoughts.read(delta, whole=self._whole)
+        if content or (content == 0 and content is not False):
+            if self._thoughts.kept:
+                events += self._thoughts.flush()
+            if self._tags is None and type(content) is str:
+                events.append(Text(content))
+            else:
+                self._read_content(content, events)
+        if more:
+            self._read_calls(delta, events)
+        if rest:
+            self._read_rest(delta, events)
 
     def _read_other(self, choice: dict[str, Any]) -> None:
         if type(choice["index"]) is int:
@@ -212,13 +221,16 @@ class ChunkReader:
         elif part.get("type") == "image_url":
             self._details.add("images", part)
 
-    def _read_delta(self, delta: dict[str, Any], events: list[Event]) -> None:
+    def _read_calls(self, delta: dict[str, Any], events: list[Event]) -> None:
         calls = delta.get("tool_calls")
         if isinstance(calls, list) and calls:
-            events += self._thoughts.flush()
+            if self._thoughts.kept:
+                events += self._thoughts.flush()
             for call in calls:
                 if isinstance(call, dict):
                     events.extend(self._calls.add(call))
+
+    def _read_rest(self, delta: dict[str, Any], events: list[Event]) -> None:
         if isinstance(delta.get("function_call"), dict) and delta["function_call"].get("name") != "":
             # The form before tool_calls: one call, without an id.
             events.extend(self._calls.add({"index": 0, "function": delta["function_call"]}))

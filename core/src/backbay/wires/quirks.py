@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from ..errors import ConfigurationError
@@ -20,6 +19,8 @@ def checked(known: Quirks, given: Mapping[str, object], *, backend: str, wire: s
     found = {name: values[0] for name, values in known.items()}
     for name, value in given.items():
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, n=1)
             listed = f"There are {', '.join(known)}." if known else "It has none."
             raise ConfigurationError(

@@ -121,10 +121,12 @@ class ToolDeltas:
     def add(self, delta: dict[str, Any]) -> Iterator[ToolDelta]:
         """Take one delta; yield what can be said now. A call is held back until its name must be whole."""
         function = delta.get("function")
-        function = function if isinstance(function, dict) else {}
-        name = function.get("name") if isinstance(function.get("name"), str) else ""
+        if not isinstance(function, dict):
+            function = {}
+        said = function.get("name")
+        name = said if isinstance(said, str) else ""
         fragment = _fragment(function.get("arguments"))
-        call = self._find(delta, name or "")
+        call = self._find(delta, name)
         if call is not self._last:
             yield from self._flush()
             self._last = call
@@ -150,8 +152,11 @@ class ToolDeltas:
         return any(not call.name for call in self._calls)
 
     def _find(self, delta: dict[str, Any], name: str) -> _Call:
-        vendor_id = delta.get("id") if isinstance(delta.get("id"), str) else ""
-        index = delta.get("index") if isinstance(delta.get("index"), int) else None
+        vendor_id, index = delta.get("id"), delta.get("index")
+        if not isinstance(vendor_id, str):
+            vendor_id = ""
+        if not isinstance(index, int):
+            index = None
         if vendor_id:
             known = self._current.get(index) if index is not None else self._by_id.get(vendor_id)
             if known is not None and known.vendor_id == vendor_id:
