@@ -67,10 +67,7 @@ _RESPONSES = ("openai (Python), responses", "openai (JavaScript), responses")
 _EMBEDDING = ("openai (Python), chat", "openai (JavaScript), chat", "langchain-openai")
 
 CANNOT: Mapping[tuple[str, str, str], str] = {
-    **{
-        (client, "count_tokens", "replayed chat"): _NO_COUNT
-        for client in (*_COUNTING, *_RESPONSES)
-    },
+    **{(client, "count_tokens", "replayed chat"): _NO_COUNT for client in (*_COUNTING, *_RESPONSES)},
     **{(client, "embeddings", "replayed messages"): _NO_VECTORS for client in _EMBEDDING},
     **{(client, "parse", LLAMA): _NO_SCHEMA for client in (*_RESPONSES, *_COUNTING, "pydantic-ai, Anthropic")},
     **{(client, "stream", LLAMA): _NO_INDEX for client in _RESPONSES},
