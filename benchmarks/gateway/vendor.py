@@ -82,6 +82,9 @@ class Vendor:
         self.peak = max(self.peak, self.open)
         try:
             return await self._answer(reader, writer, model, stream=asked.get("stream") is True)
+        except ConnectionError:
+            self.left.append(time.monotonic())  # It left while a piece was written.
+            return False
         finally:
             self.open -= 1
 

@@ -329,6 +329,24 @@ def test_a_reader_of_the_log_who_stalls_keeps_nobody_waiting_and_what_was_lost_i
     assert lost + sum(line["event"] == "request" for line in lines) <= 400
 
 
+def test_a_process_without_a_thread_for_its_log_waits_for_no_reader_and_loses_no_line() -> None:
+    from backbay_gateway.config import Logging
+    from backbay_gateway.logs import Log
+
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stalled, os.fdopen(reader, "rb", buffering=0) as pipe:
+        log = Log(Logging(), stalled)
+        began = time.monotonic()
+        for number in range(900):
+            log.say("error", "worker_died", pid=number, why="x" * 200)
+        assert time.monotonic() - began < 1.5
+        text = b""
+        while text.count(b"\n") < 900:
+            text += pipe.read(2**16)
+            log.flush()
+    assert [json.loads(line)["pid"] for line in text.splitlines()] == list(range(900))
+
+
 def test_a_request_has_one_line_in_the_log_without_prompt_answer_or_key(one, chat, capfd) -> None:
     running, _ = one(chat)
     running.ask("/v1/chat/completions", ASK)

@@ -11,7 +11,7 @@ from typing import TextIO
 from pydantic_core import to_json
 
 from .config import Logging
-from .logwriter import LogWriter, write
+from .logwriter import LogWriter, takes, write
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 """The levels, by what they are called in the configuration."""
@@ -24,13 +24,18 @@ PATIENCE = 2.0
 """Seconds that the end of a process waits for whoever reads its log."""
 
 
+MOST_KEPT = 1000
+"""Lines at most that a process without a thread for its log keeps for a reader that stalls."""
+
+
 class Log:
     """Writes log lines. Lines of requests are gathered for a moment, all others are written at once.
 
     Args:
         config: What is logged.
         stream: Where to; ``None`` for standard error.
-        aside: Whether a thread writes, so that nobody waits for a reader that stalls. A process that forks has none.
+        aside: Whether a thread writes, so that nobody waits for a reader that stalls. A process that forks has none,
+            and keeps its few lines until the reader takes some again.
     """
 
     def __init__(self, config: Logging, stream: TextIO | None = None, *, aside: bool = False) -> None:
@@ -81,7 +86,11 @@ class Log:
         if self._writer is not None:
             self._writer.put(lines)
         else:
-            write(self._stream, b"".join(lines))
+            written = 0
+            while written < len(lines) and takes(self._stream):
+                write(self._stream, lines[written])
+                written += 1
+            self._lines = lines[written:][:MOST_KEPT]  # They come with the next one.
 
 
 def _line(level: str, event: str, facts: Mapping[str, object]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -67,6 +68,19 @@ class LogWriter:
             with self._changed:
                 self._size -= size
                 self._changed.notify_all()
+
+
+def takes(stream: TextIO | None) -> bool:
+    """Whether a line can be written without waiting for whoever reads: a pipe has room for one if it has for any."""
+    try:
+        number = (stream or sys.stderr).fileno()
+    except (OSError, ValueError, AttributeError):
+        return True
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def write(stream: TextIO | None, data: bytes) -> None:
