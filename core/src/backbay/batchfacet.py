@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import fields
 from typing import TypeVar, Unpack, final
 
 from .attempt import Call
@@ -137,7 +136,7 @@ class BatchFacet(FacetBase):
                 lambda call: self._create_batch(call, given, upload, label),
                 wanted,
                 model,
-                _never_twice(self.settings.retry),
+                _NeverTwice.of(self.settings.retry),
             )
         except BackbayError as error:
             if may_have_been_made(error):
@@ -245,8 +244,3 @@ class _NeverTwice(RetryPolicy):
         if isinstance(error, ConnectError | RateLimitError | OverloadedError):
             return RetryPolicy.pause(self, error, attempt, remaining)
         return None
-
-
-def _never_twice(policy: RetryPolicy) -> _NeverTwice:
-    """Return ``policy`` for such requests; both share its budget."""
-    return _NeverTwice(**{item.name: getattr(policy, item.name) for item in fields(RetryPolicy)})

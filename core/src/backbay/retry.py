@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Self
 
 from .errors import BackbayError, ConnectionLostError
 
@@ -98,6 +99,11 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if isinstance(self.retries, bool) or not isinstance(self.retries, int) or self.retries < 0:
             raise ValueError(f"retries is {self.retries!r}; give 0 or a positive whole number")
+
+    @classmethod
+    def of(cls, policy: RetryPolicy) -> Self:
+        """Return ``policy`` as one of this class; both share its budget."""
+        return cls(**{item.name: getattr(policy, item.name) for item in fields(RetryPolicy)})
 
     def pause(self, error: BackbayError, attempt: int, remaining: float | None) -> float | None:
         """Return the seconds to wait before the next attempt, or ``None`` for no further one.

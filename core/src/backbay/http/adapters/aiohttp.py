@@ -5,7 +5,6 @@ Its figures beside the default one are in docs/performance.md.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import ssl
 import weakref
@@ -21,6 +20,7 @@ from .admission import Gates
 from .connection import MAX_HEAD, Broken, Headers, NotHTTP, add, unsound
 from .decoding import decoded
 from .direct import broken, no_connection
+from .letdown import LetDown
 from .perloop import PerLoop
 from .pools import CONNECT_LIMIT
 
@@ -67,15 +67,14 @@ class AiohttpTransport(Transport):
 
     def __init__(self) -> None:
         self._sessions = PerLoop(_Session)
-        self._wary: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
-        # Tasks whose last request died with a connection that had been kept: their next one gets a new connection.
+        self._let_down = LetDown()
 
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
         kept = await self._sessions.get()
         address = _address(url)
         ticket = await kept.gates.enter(address.scheme, address.raw_host or "", address.port)
-        errand = Errand(ticket, new=bool(self._wary) and self._was_let_down())
+        errand = Errand(ticket, new=self._let_down.take())
         before = ERRAND.set(errand)
         try:
             response = await kept.session.request(
@@ -92,7 +91,7 @@ class AiohttpTransport(Transport):
             if error is None:
                 raise
             if isinstance(error, ConnectionLostError) and errand.died_idle:
-                self._let_down(error)
+                self._let_down.note(error)
             raise error from failure
         finally:
             ERRAND.reset(before)
@@ -104,18 +103,6 @@ class AiohttpTransport(Transport):
     async def aclose(self) -> None:
         """Close the running loop's connections."""
         await self._sessions.aclose()
-
-    def _let_down(self, error: ConnectionLostError) -> None:
-        error.stale = True
-        if (task := asyncio.current_task()) is not None:
-            self._wary.add(task)
-
-    def _was_let_down(self) -> bool:
-        task = asyncio.current_task()
-        if task is None or task not in self._wary:
-            return False
-        self._wary.discard(task)
-        return True
 
 
 class _Response:

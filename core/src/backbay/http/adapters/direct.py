@@ -6,10 +6,8 @@ all that in it.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
-import weakref
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,6 +17,7 @@ from ...errors import BackbayError, ConnectError, ConnectionLostError, Transport
 from ..transport import Transport, TransportResponse
 from .connection import Broken, Connection, Head, NotHTTP
 from .decoding import decoded
+from .letdown import LetDown
 from .perloop import PerLoop
 from .pools import CONNECT_LIMIT, Origin, Pool
 
@@ -37,15 +36,14 @@ class DirectTransport(Transport):
 
     def __init__(self) -> None:
         self._pools = PerLoop(Pool)
-        self._wary: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
-        # Tasks whose last request died with a connection that had been kept: their next one gets a new connection.
+        self._let_down = LetDown()
 
     async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> TransportResponse:
         """Send a request; return when the head of the response has come."""
         address = _address(url)
         pool = await self._pools.get()
         try:
-            connection = await pool.borrow(address.origin, new=bool(self._wary) and self._was_let_down())
+            connection = await pool.borrow(address.origin, new=self._let_down.take())
         except OSError as failure:
             raise no_connection(failure, url) from failure
         try:
@@ -55,23 +53,14 @@ class DirectTransport(Transport):
             if not isinstance(failure, OSError | Broken | NotHTTP):
                 raise
             error = broken(failure, url)
-            if isinstance(error, ConnectionLostError):
-                error.stale = connection.broke_unheard
-                if error.stale and (task := asyncio.current_task()) is not None:
-                    self._wary.add(task)
+            if isinstance(error, ConnectionLostError) and connection.broke_unheard:
+                self._let_down.note(error)
             raise error from failure
         return _Response(head, connection, pool, address.origin, url)
 
     async def aclose(self) -> None:
         """Close the running loop's connections."""
         await self._pools.aclose()
-
-    def _was_let_down(self) -> bool:
-        task = asyncio.current_task()
-        if task is None or task not in self._wary:
-            return False
-        self._wary.discard(task)
-        return True
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from backbay import (
@@ -143,7 +143,7 @@ class Target:
         """
         if isinstance(self.backend, Backend):
             view = self.backend.with_options()
-            view.settings = replace(view.settings, retry=batch_retries(view.settings.retry))
+            view.settings = replace(view.settings, retry=BatchRetries.of(view.settings.retry))
             return view
         given: dict[str, object] = dict(self.arguments)
         retries = given.pop("retries", None)
@@ -154,7 +154,7 @@ class Target:
             from .keys import key_in
 
             given["api_key"] = key_in(self.key_variable)
-        return connect(self.backend, retries=batch_retries(policy), **given)  # type: ignore[arg-type]
+        return connect(self.backend, retries=BatchRetries.of(policy), **given)  # type: ignore[arg-type]
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Backend]:
@@ -205,11 +205,6 @@ class BatchRetries(RetryPolicy):
         if isinstance(error, RateLimitError | OverloadedError):
             return None
         return RetryPolicy.pause(self, error, attempt, remaining)
-
-
-def batch_retries(policy: RetryPolicy) -> BatchRetries:
-    """Return ``policy`` as a batch wants it; both share its budget."""
-    return BatchRetries(**{item.name: getattr(policy, item.name) for item in fields(RetryPolicy)})
 
 
 def find_engine(name: str) -> Engine:
