@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -90,8 +90,38 @@ def check(
 
 def run(batch: Batch, *, quiet: bool, in_json: bool) -> int:
     """Run a batch; return the exit code."""
+
+    def interrupted(shown: View, control: Control) -> None:
+        if control.stopping:
+            shown.tell("Cancelling the calls under way.")
+            control.abort()
+        else:
+            shown.tell("Finishing the calls under way. Ctrl-C again cancels them.")
+            control.stop()
+
+    def work(shown: View, control: Control) -> Coroutine[Any, Any, Summary]:
+        return run_batch(batch, progress=shown.show, control=control)
+
+    return watched(work, interrupted, quiet=quiet, in_json=in_json)
+
+
+def watched(
+    work: Callable[[View, Control], Coroutine[Any, Any, Summary]],
+    interrupted: Callable[[View, Control], None],
+    *,
+    quiet: bool,
+    in_json: bool,
+) -> int:
+    """Run something that makes a summary, with progress and signals; return the exit code.
+
+    Args:
+        work: What to run.
+        interrupted: Called at each Ctrl-C, and when the process is told to end.
+        quiet: Whether nothing is said.
+        in_json: Whether the summary goes to standard output, as JSON.
+    """
     with view(sys.stderr, quiet=quiet) as shown:
-        summary = asyncio.run(_run(batch, shown))
+        summary = asyncio.run(_with_signals(work, interrupted, shown))
     if in_json:
         print_json({**asdict(summary), "ok": summary.ok, "exit_code": exit_code(summary)})
     elif not quiet:
@@ -108,24 +138,19 @@ def exit_code(summary: Summary) -> int:
     return exits.OK if summary.ok else exits.FAILED
 
 
-async def _run(batch: Batch, shown: View) -> Summary:
+async def _with_signals(
+    work: Callable[[View, Control], Coroutine[Any, Any, Summary]],
+    interrupted: Callable[[View, Control], None],
+    shown: View,
+) -> Summary:
     control, loop = Control(), asyncio.get_running_loop()
-
-    def interrupted() -> None:
-        if control.stopping:
-            shown.tell("Cancelling the calls under way.")
-            control.abort()
-        else:
-            shown.tell("Finishing the calls under way. Ctrl-C again cancels them.")
-            control.stop()
-
     signals = [signal.SIGINT, signal.SIGTERM]
     # On Windows a loop has no signals, and Ctrl-C cancels at once.
     with suppress(NotImplementedError):
         for each in signals:
-            loop.add_signal_handler(each, interrupted)
+            loop.add_signal_handler(each, interrupted, shown, control)
     try:
-        return await run_batch(batch, progress=shown.show, control=control)
+        return await work(shown, control)
     finally:
         with suppress(NotImplementedError):
             for each in signals:

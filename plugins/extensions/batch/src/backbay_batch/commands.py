@@ -128,9 +128,7 @@ def run(
     from .setup import Files
     from .vendor_setup import VendorBatch
 
-    options.api_key(api_key_env)  # Refused now, if it is none; read again where the backend is connected.
-    arguments = options.connection(base_url=base_url, wire=wire, config=config, limits=options.limits(limit_total))
-    arguments.pop("api_key")
+    arguments = _arguments(base_url, api_key_env, wire, config, limit_total)
     if check:
         raise typer.Exit(work.check(requests, backend, arguments, api_key_env, in_json=json))
     if output is None:
@@ -188,12 +186,28 @@ def cancel(
     from .setup import Files
     from .vendor_setup import VendorBatch
 
-    options.api_key(api_key_env)
-    arguments = options.connection(base_url=base_url, wire=wire, config=config, limits=options.limits(None))
-    arguments.pop("api_key")
+    arguments = _arguments(base_url, api_key_env, wire, config)
     files = Files(input=output, output=output)
     left = VendorBatch(files=files, backend=backend, arguments=arguments, key_variable=api_key_env)
     raise typer.Exit(by_vendor.cancel(left, in_json=json))
+
+
+def _arguments(
+    base_url: str | None,
+    api_key_env: str | None,
+    wire: str | None,
+    config: list[str] | None,
+    limit_total: float | None = None,
+) -> dict[str, object]:
+    """Return the arguments of ``connect`` but the key, which is read where the backend is connected.
+
+    Raises:
+        BadParameter: The variable of the key has none, or another option is wrong.
+    """
+    options.api_key(api_key_env)
+    arguments = options.connection(base_url=base_url, wire=wire, config=config, limits=options.limits(limit_total))
+    arguments.pop("api_key")
+    return arguments
 
 
 def refuse_what_only_calls_have(context: typer.Context) -> None:

@@ -91,3 +91,8 @@ class Totals:
     cost: float = 0.0
     unpriced_input: int = 0
     unpriced_output: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Lines without a result."""
+        return self.lines - self.answered - self.failed - self.bad

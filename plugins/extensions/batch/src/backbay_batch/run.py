@@ -108,7 +108,7 @@ class Run(Course):
     def progress(self) -> Progress:
         """Return how it stands."""
         before, seconds = self._before, time.monotonic() - self._began
-        waiting = before.lines - before.answered - before.failed - before.bad - self.asked
+        waiting = before.waiting - self.asked
         rate = self.asked / seconds if seconds > 0 else 0.0
         return Progress(
             lines=before.lines,

@@ -19,7 +19,7 @@ from .rows import Totals
 from .rules import Rules
 from .run import Report, Run
 from .setup import Files, Opened, open_batch, settings_of
-from .summary import Control, Progress, Summary
+from .summary import Control, Progress, Summary, summary_of
 
 LIMITS = Limits(total=600.0)
 """Limits of each call where none are given: a call that nobody answers must not hold up a batch for ever."""
@@ -86,7 +86,8 @@ async def run(batch: Batch, *, progress: Report | None = None, control: Control 
     target, rules = await batch.target()
     opened = await _open(batch, progress, control)
     if opened is None:
-        return _unread(batch, began)
+        why = "It was interrupted while the input was read for the first time; nothing was asked for."
+        return summary_of(batch.files, Totals(), began, stopped="interrupted", reason=why)
     keeper = Keeper(opened.source, opened.journal, opened.output)
     try:
         before = keeper.totals()
@@ -95,7 +96,15 @@ async def run(batch: Batch, *, progress: Report | None = None, control: Control 
         after = keeper.totals()
     finally:
         await asyncio.shield(keeper.aclose())
-    return _summary(batch, running, after, began)
+    return summary_of(
+        batch.files,
+        after,
+        began,
+        asked=running.asked,
+        cost=running.cost,
+        stopped=running.stopped if after.waiting else None,
+        reason=running.reason,
+    )
 
 
 async def _open(batch: Batch, progress: Report | None, control: Control) -> Opened | None:
@@ -151,41 +160,3 @@ async def _report(running: Run, progress: Report | None) -> None:
     while progress is not None:
         progress(running.progress())
         await asyncio.sleep(_REPORT_EVERY)
-
-
-def _summary(batch: Batch, running: Run, after: Totals, began: float) -> Summary:
-    return Summary(
-        lines=after.lines,
-        answered=after.answered,
-        failed=after.failed,
-        bad=after.bad,
-        waiting=after.lines - after.answered - after.failed - after.bad,
-        asked=running.asked,
-        input_tokens=after.input,
-        output_tokens=after.output,
-        cost=running.cost,
-        seconds=time.monotonic() - began,
-        stopped=running.stopped if after.answered + after.failed + after.bad < after.lines else None,
-        reason=running.reason,
-        output=batch.files.output,
-        journal=batch.files.journal,
-    )
-
-
-def _unread(batch: Batch, began: float) -> Summary:
-    return Summary(
-        lines=0,
-        answered=0,
-        failed=0,
-        bad=0,
-        waiting=0,
-        asked=0,
-        input_tokens=0,
-        output_tokens=0,
-        cost=None,
-        seconds=time.monotonic() - began,
-        stopped="interrupted",
-        reason="It was interrupted while the input was read for the first time; nothing was asked for.",
-        output=batch.files.output,
-        journal=batch.files.journal,
-    )

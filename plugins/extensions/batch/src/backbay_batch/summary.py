@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from .rows import Totals
+from .setup import Files
 
 Reason = Literal["interrupted", "budget", "account", "failures", "patience"]
 
@@ -83,6 +87,35 @@ class Summary:
     def ok(self) -> bool:
         """Whether every line has an answer."""
         return self.answered == self.lines
+
+
+def summary_of(
+    files: Files,
+    found: Totals,
+    began: float,
+    *,
+    asked: int = 0,
+    cost: float | None = None,
+    stopped: Reason | None = None,
+    reason: str | None = None,
+) -> Summary:
+    """Return how a run came out whose journal has these totals, and which began at ``began`` of ``time.monotonic``."""
+    return Summary(
+        lines=found.lines,
+        answered=found.answered,
+        failed=found.failed,
+        bad=found.bad,
+        waiting=found.waiting,
+        asked=asked,
+        input_tokens=found.input,
+        output_tokens=found.output,
+        cost=cost,
+        seconds=time.monotonic() - began,
+        stopped=stopped,
+        reason=reason,
+        output=files.output,
+        journal=files.journal,
+    )
 
 
 class Control:

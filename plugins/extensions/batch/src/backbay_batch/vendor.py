@@ -15,7 +15,7 @@ from .errors import BatchSetupError
 from .rows import Totals
 from .run import Report
 from .setup import Files, Opened, open_batch
-from .summary import Control, Progress, Summary
+from .summary import Control, Progress, Summary, summary_of
 from .vendor_chunks import Chunk, Chunks
 from .vendor_run import Sleep, VendorRun
 from .vendor_setup import VendorBatch
@@ -114,7 +114,7 @@ async def run(
         opened = await asyncio.to_thread(_open, batch, control)
         if opened is None:
             why = "It was interrupted while the input was read for the first time; nothing was sent."
-            return _summary(batch, Totals(), 0, began, why, unread=True)
+            return summary_of(batch.files, Totals(), began, stopped="interrupted", reason=why)
         store = Store(opened, batch.price)
         try:
             chunks = Chunks(opened.journal)
@@ -123,7 +123,7 @@ async def run(
                 await running.run()
             finally:
                 store.finish()
-            return _summary(batch, store.totals(), store.kept, began, _why(chunks.open))
+            return _summary(batch, store, chunks, began)
         finally:
             store.close()
 
@@ -132,31 +132,23 @@ def _open(batch: VendorBatch, control: Control) -> Opened | None:
     return open_batch(batch.files, batch.settings, seen=lambda _: None, stopped=lambda: control.stopping)
 
 
+def _summary(batch: VendorBatch, store: Store, chunks: Chunks, began: float) -> Summary:
+    found = store.totals()
+    return summary_of(
+        batch.files,
+        found,
+        began,
+        asked=store.kept,
+        cost=None if batch.price is None else found.cost,
+        stopped="interrupted" if found.waiting else None,
+        reason=_why(chunks.open) if found.waiting else None,
+    )
+
+
 def _why(left: Sequence[Chunk]) -> str:
     ids = ", ".join(chunk.id for chunk in left[:5] if chunk.id is not None)
     more = f" and {len(left) - 5} more" if len(left) > 5 else ""
     return f"It was interrupted; open at the vendor: {ids or 'nothing'}{more}. {GOES_ON}"
-
-
-def _summary(batch: VendorBatch, after: Totals, asked: int, began: float, why: str, *, unread: bool = False) -> Summary:
-    waiting = after.lines - after.answered - after.failed - after.bad
-    stopped = waiting > 0 or unread
-    return Summary(
-        lines=after.lines,
-        answered=after.answered,
-        failed=after.failed,
-        bad=after.bad,
-        waiting=waiting,
-        asked=asked,
-        input_tokens=after.input,
-        output_tokens=after.output,
-        cost=None if batch.price is None else after.cost,
-        seconds=time.monotonic() - began,
-        stopped="interrupted" if stopped else None,
-        reason=why if stopped else None,
-        output=batch.files.output,
-        journal=batch.files.journal,
-    )
 
 
 def _nobody(progress: Progress) -> None:

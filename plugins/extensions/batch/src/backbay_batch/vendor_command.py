@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
-from contextlib import suppress
-from dataclasses import asdict
+from collections.abc import Coroutine
+from typing import Any
 
 from backbay_cli import exits
 from backbay_cli.jsonable import print_json
 from backbay_cli.terminal import say
 
-from .command_line import exit_code, show_summary
-from .progress import View, view
+from .command_line import watched
+from .progress import View
 from .summary import Control, Summary
 from .vendor import run as run_batch
 from .vendor_setup import VendorBatch
@@ -22,13 +20,16 @@ from .vendor_setup import cancel as cancel_batches
 
 def run(batch: VendorBatch, *, quiet: bool, in_json: bool) -> int:
     """Run a batch; return the exit code."""
-    with view(sys.stderr, quiet=quiet) as shown:
-        summary = asyncio.run(_run(batch, shown))
-    if in_json:
-        print_json({**asdict(summary), "ok": summary.ok, "exit_code": exit_code(summary)})
-    elif not quiet:
-        show_summary(summary)
-    return exit_code(summary)
+
+    def interrupted(shown: View, control: Control) -> None:
+        if not control.stopping:
+            shown.tell("Leaving the vendor's batches as they are.")
+            control.stop()
+
+    def work(shown: View, control: Control) -> Coroutine[Any, Any, Summary]:
+        return run_batch(batch, progress=shown.show, control=control, tell=shown.tell)
+
+    return watched(work, interrupted, quiet=quiet, in_json=in_json)
 
 
 def cancel(batch: VendorBatch, *, in_json: bool) -> int:
@@ -42,24 +43,3 @@ def cancel(batch: VendorBatch, *, in_json: bool) -> int:
         for each in found:
             say(f"{each.id}: {each.raw_status}")
     return exits.OK
-
-
-async def _run(batch: VendorBatch, shown: View) -> Summary:
-    control, loop = Control(), asyncio.get_running_loop()
-
-    def interrupted() -> None:
-        if not control.stopping:
-            shown.tell("Leaving the vendor's batches as they are.")
-            control.stop()
-
-    signals = [signal.SIGINT, signal.SIGTERM]
-    # On Windows a loop has no signals, and Ctrl-C cancels at once; the vendor goes on there too.
-    with suppress(NotImplementedError):
-        for each in signals:
-            loop.add_signal_handler(each, interrupted)
-    try:
-        return await run_batch(batch, progress=shown.show, control=control, tell=shown.tell)
-    finally:
-        with suppress(NotImplementedError):
-            for each in signals:
-                loop.remove_signal_handler(each)
