@@ -22,6 +22,8 @@ CLIENTS = (1, 32, 128)
 BURST = "stream-1000"
 PACED = "drip-300-5000"
 STREAMS = 8
+LARGE = {"talk": ("--text", "256"), "image": ("--image", "1024")}
+"""Requests that are large, as an agent's are after some turns, and those with a picture: KiB of each."""
 
 Cell = dict[str, Any]
 
@@ -60,6 +62,8 @@ def measure(server: Server, seconds: float) -> Cell:
     load(server.port, 4, 0.5, server.model("fast"), *words)
     for clients in CLIENTS:
         found[f"c{clients}"] = load(server.port, clients, seconds, server.model("fast"), *words, pid=server.pid)
+    for name, large in LARGE.items():
+        found[name] = load(server.port, STREAMS, seconds, server.model("fast"), *large, *words, pid=server.pid)
     for name, model in (("burst", BURST), ("paced", PACED)):
         longer = max(seconds, 3.0) if name == "paced" else seconds
         found[name] = load(server.port, STREAMS, longer, server.model(model), "--stream", *words, pid=server.pid)
@@ -103,14 +107,12 @@ def _show(rounds: dict[str, list[Cell]]) -> None:
     for name, cells in rounds.items():
         if name == "direct":
             continue
-        for clients in CLIENTS:
-            cpu = statistics.median(cell[f"c{clients}"]["cpu_us"] for cell in cells)
-            rps = statistics.median(cell[f"c{clients}"]["rps"] for cell in cells)
-            said = f"{name:20} c{clients:<4} {cpu:8.1f} us CPU a request, {rps:8.0f} requests/s"
+        for load_name in (*(f"c{clients}" for clients in CLIENTS), *LARGE):
+            cpu = statistics.median(cell[load_name]["cpu_us"] for cell in cells)
+            rps = statistics.median(cell[load_name]["rps"] for cell in cells)
+            said = f"{name:20} {load_name:5} {cpu:8.1f} us CPU a request, {rps:8.0f} requests/s"
             if base is not None:
-                ratios = [
-                    a[f"c{clients}"]["cpu_us"] / b[f"c{clients}"]["cpu_us"] for a, b in zip(cells, base, strict=False)
-                ]
+                ratios = [a[load_name]["cpu_us"] / b[load_name]["cpu_us"] for a, b in zip(cells, base, strict=False)]
                 said += f", {statistics.median(ratios):.2f} times the passthrough"
             print(said)
 

@@ -1,15 +1,17 @@
 """A load generator for one loopback server, as a process of its own: it prints what it saw as one JSON object.
 
-``python load.py PORT CLIENTS SECONDS MODEL [--stream] [--key KEY] [--path PATH]``. Each client has one connection, and
-asks again as soon as its answer is whole. Everything about an answer that a fast server could get wrong is checked:
-its status, its length, and how many chunks it has.
+``python load.py PORT CLIENTS SECONDS MODEL [--stream] [--key KEY] [--path PATH] [--text KIB] [--image KIB]``. Each
+client has one connection, and asks again as soon as its answer is whole. Everything about an answer that a fast server
+could get wrong is checked: its status, its length, and how many chunks it has.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
+import random
 import re
 import sys
 import time
@@ -21,12 +23,23 @@ _END = b"0\r\n\r\n"
 _EVENT = b"data: {"
 
 
-def request_bytes(port: int, path: str, model: str, key: str, *, stream: bool) -> bytes:
+def conversation(text: int, image: int) -> list[dict[str, object]]:
+    """Return messages: a short question, behind so many KiB of talk, and with a picture of so many KiB."""
+    said = 'She said "yes",\nthen went on \u2013 slowly. ' * 22  # About 1 KiB.
+    turns: list[dict[str, object]] = [
+        {"role": ("user", "assistant")[turn % 2], "content": f"{turn}: {said}"} for turn in range(text)
+    ]
+    question: object = "Hello there, who are you?"
+    if image:
+        data = base64.b64encode(random.Random(1).randbytes(768 * image)).decode()
+        picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+        question = [{"type": "text", "text": question}, picture]
+    return [*turns, {"role": "user", "content": question}]
+
+
+def request_bytes(port: int, path: str, model: str, key: str, *, stream: bool, text: int = 0, image: int = 0) -> bytes:
     """Return one request as it goes over the connection."""
-    question: dict[str, object] = {
-        "model": model,
-        "messages": [{"role": "user", "content": "Hello there, who are you?"}],
-    }
+    question: dict[str, object] = {"model": model, "messages": conversation(text, image)}
     if stream:
         question["stream"] = True
     body = json.dumps(question).encode()
@@ -174,8 +187,18 @@ def main() -> int:
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--key", default="none")
     parser.add_argument("--path", default="/v1/chat/completions")
+    parser.add_argument("--text", type=int, default=0, metavar="KIB", help="of talk before the question")
+    parser.add_argument("--image", type=int, default=0, metavar="KIB", help="of a picture in the question")
     options = parser.parse_args()
-    request = request_bytes(options.port, options.path, options.model, options.key, stream=options.stream)
+    request = request_bytes(
+        options.port,
+        options.path,
+        options.model,
+        options.key,
+        stream=options.stream,
+        text=options.text,
+        image=options.image,
+    )
     try:
         import uvloop
     except ImportError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -81,10 +83,29 @@ class Used:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+_TOGETHER = 64
+"""Rows of one statement: old versions of SQLite take 999 values in one, and each row has 12."""
+
+
 def write(connection: Connection, process: str, entries: Sequence[Entry]) -> None:
-    """Append rows."""
-    if entries:
-        connection.execute(schema.ledger.insert(), [{"process": process, **entry._asdict()} for entry in entries])
+    """Append rows.
+
+    Many in a statement: with one each, the thread of the store and the event loop's would take turns for every row,
+    which was a fifth of a request's CPU.
+    """
+    for start in range(0, len(entries), _TOGETHER):
+        some = entries[start : start + _TOGETHER]
+        values = tuple(chain.from_iterable((process, *entry) for entry in some))
+        connection.exec_driver_sql(_insertion(len(some), connection.dialect.paramstyle), values)
+
+
+@lru_cache(maxsize=2 * _TOGETHER)
+def _insertion(rows: int, style: str) -> str:
+    # As text, since SQLAlchemy would write a statement of many rows anew each time.
+    columns = ("process", *Entry._fields)
+    names = ", ".join(f'"{name}"' for name in columns)
+    row = ", ".join(["?" if style == "qmark" else "%s"] * len(columns))
+    return f"INSERT INTO {schema.ledger.name} ({names}) VALUES " + ", ".join([f"({row})"] * rows)  # noqa: S608 (no value)
 
 
 def sums(
