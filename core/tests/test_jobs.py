@@ -4,6 +4,8 @@ import pytest
 
 from backbay import BackendHealth, BackendModel, Health, Job, ModelInfo, errors, job_error_code
 from backbay.errors import InvalidRequestError
+from backbay.jobs import with_model
+from backbay.jsonbytes import JSONBody
 
 CODES = {
     errors.ConnectError: "backend_unreachable",
@@ -41,6 +43,16 @@ def test_a_job_has_its_defaults():
 
 def test_a_job_does_not_show_its_prompt():
     assert "secret" not in repr(Job("j-1", "m-1", {"messages": "secret"}))
+
+
+def test_a_job_takes_its_body_as_a_mapping_as_bytes_or_as_what_was_read():
+    read = JSONBody(b'{"model":"m-1" , "n": 1.50}')
+    assert Job("j-1", None, read).body() is read
+    assert Job("j-1", None, read.data).body().data == read.data
+    assert Job("j-1", None, {"model": "m-1"}).body().data == b'{"model":"m-1"}'
+    assert with_model(read, "m-2").data == b'{"model":"m-2" , "n": 1.50}'
+    with pytest.raises(InvalidRequestError, match="no JSON"):
+        Job("j-1", None, b'{"model":').body()
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,41 @@ def test_with_a_model_every_other_byte_stays(value, how, before, after, model):
     pytest.fail(f"{data!r} became {changed!r}")
 
 
+@given(objects | st.fixed_dictionaries({"model": texts, "messages": values}), dumps, spaces, st.tuples(texts, texts))
+def test_what_was_read_before_changes_to_the_same_bytes(value, how, around, models):
+    data, (model, other) = written(value, how, around, around), models
+    walked = JSONBody(data)
+    _ = walked.members  # From here on it knows where each member stands, and takes no short way.
+    read = JSONBody(data)
+    assert read.parsed == value
+    once, twice = read.with_("model", model), read.with_("model", model).with_("model", other)
+    assert once.data == walked.with_("model", model).data
+    # A name that is there already stays as it is written.
+    assert twice.data == walked.with_("model", other).data or other == value.get("model") or "model" not in value
+    assert once.parsed == {**value, "model": model}
+    assert twice.parsed == json.loads(twice.data) == {**value, "model": other}
+    assert twice.get("model") == other
+
+
+@pytest.mark.parametrize("key", ["model", "\\u006dodel", "mod\\u0065l", "\\u006D\\u006fdel"])
+def test_a_second_model_is_seen_however_it_is_written_and_after_the_first_was_changed(key):
+    data = f'{{"model": "a", "x": {{"model": 1}}, "{key}": "b"}}'.encode()
+    with pytest.raises(InvalidRequestError, match="twice"):
+        JSONBody(data).with_("model", "c")
+    with pytest.raises(InvalidRequestError, match="twice"):
+        JSONBody(data.replace(b'"x"', b'"stream": true, "stream"')).get("stream")
+    nested = f'{{"model": "a", "x": {{"{key}": "b"}}}}'.encode()
+    changed = JSONBody(nested).with_("model", "c")
+    assert changed.data == nested.replace(b'"a"', b'"c"')
+    assert changed.get("stream") is None
+
+
+def test_what_is_no_object_cannot_be_parsed():
+    for data in (b"", b"[]", b'"a"', b"{", b'{"a": NaN}', b'{"a": "\xff"}', b"[" * 1000, b'\xef\xbb\xbf{"a": 1}'):
+        with pytest.raises(InvalidRequestError, match="no JSON"):
+            _ = JSONBody(data).parsed
+
+
 @given(objects, dumps, spaces, spaces)
 def test_without_a_member_the_rest_reads_the_same(value, how, before, after):
     data = written(value, how, before, after)

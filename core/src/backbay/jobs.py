@@ -32,7 +32,8 @@ class Job:
         job_id: The caller's name of the job.
         model_id: The model that must answer; ``None`` for the one that the backend was connected with.
         request: The body: a JSON object, or its bytes in UTF-8, of which all but the model stays as it is. It may
-            leave the model out; one that names another is refused.
+            leave the model out; one that names another is refused. Bytes in a ``backbay.jsonbytes.JSONBody`` that was
+            read before are not read again.
         format: The wire that the body is written in: ``"openai"`` (chat completions), ``"anthropic"`` (messages), or
             the name of a wire, such as ``"openai_responses"``. It is never translated.
         deadline_ms: Milliseconds for everything, the sink's own time and retries included; 0 counts as 1.
@@ -43,7 +44,7 @@ class Job:
 
     job_id: str
     model_id: str | None
-    request: JSONObject | bytes = field(repr=False)
+    request: JSONObject | bytes | JSONBody = field(repr=False)
     format: str = "openai"
     deadline_ms: int = 60_000
     stream: bool | None = None
@@ -59,12 +60,24 @@ class Job:
         """The name of the wire that ``format`` means."""
         return FORMATS.get(self.format, self.format)
 
+    def body(self) -> JSONBody:
+        """Return the request as the bytes of a JSON object.
+
+        Raises:
+            InvalidRequestError: It is none.
+        """
+        request = self.request
+        if not isinstance(request, JSONBody):
+            request = JSONBody(request) if isinstance(request, bytes) else JSONBody.of(request)
+        request.check()
+        return request
+
     def _problem(self) -> str | None:
         if not isinstance(self.job_id, str) or not self.job_id:
             return "job_id must be text, and not empty"
         if self.model_id is not None and (not isinstance(self.model_id, str) or not self.model_id):
             return "model_id must be text, and not empty; None takes the backend's own model"
-        if not isinstance(self.request, (bytes, dict, Mapping)):
+        if not isinstance(self.request, (bytes, JSONBody, dict, Mapping)):
             return f"request must be a mapping or bytes, not a {type(self.request).__name__}"
         if not isinstance(self.format, str) or not self.format:
             return "format must be 'openai', 'anthropic' or the name of a wire"
@@ -150,8 +163,8 @@ class BackendHealth:
         return cls(reachable=health.reachable, latency_ms=latency, last_error=health.last_error)
 
 
-def with_model(request: JSONObject | bytes, model: str) -> JSONObject | bytes:
-    """Return a request that names ``model``, whatever it named before; all else as it is, byte for byte.
+def with_model(request: JSONObject | bytes | JSONBody, model: str) -> JSONObject | bytes | JSONBody:
+    """Return a request, as it is given, that names ``model``, whatever it named before; the rest stays byte for byte.
 
     For a gateway, whose clients know a model by another name.
 
@@ -160,6 +173,8 @@ def with_model(request: JSONObject | bytes, model: str) -> JSONObject | bytes:
     """
     if isinstance(request, bytes):
         return JSONBody(request).with_("model", model).data
+    if isinstance(request, JSONBody):
+        return request.with_("model", model)
     return {**request, "model": model}
 
 

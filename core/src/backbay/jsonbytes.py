@@ -24,6 +24,8 @@ def _no_number(word: str) -> object:
 # Numbers stay text: they are only walked over, and Python would refuse integers of more than 4300 digits.
 _decode = json.JSONDecoder(parse_constant=_no_number, parse_int=str, parse_float=str).raw_decode
 _SPACE = re.compile(r"[ \t\n\r]*")
+_ESCAPED = re.compile(rb"\\u00[67]")
+_PLAIN_TEXT = re.compile(rb'[ \t\n\r]*:[ \t\n\r]*"([^"\\]*)"')
 _BLANK = frozenset(" \t\n\r")
 _BOM = b"\xef\xbb\xbf"
 
@@ -55,7 +57,7 @@ class JSONBody:
         data: As given.
     """
 
-    __slots__ = ("_members", "_object", "_text", "_twice", "data")
+    __slots__ = ("_escaped", "_members", "_object", "_single", "_text", "_twice", "data")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -63,6 +65,9 @@ class JSONBody:
         self._members: dict[str, Member] | None = None
         self._twice: frozenset[str] = frozenset()
         self._object: dict[str, object] | None = None
+        # Names of which it is known whether two members can have them.
+        self._single: dict[str, bool] = {}
+        self._escaped: bool | None = None
 
     @classmethod
     def of(cls, value: Mapping[str, object]) -> JSONBody:
@@ -93,6 +98,23 @@ class JSONBody:
                 self._twice = frozenset(key for key, count in counted.items() if count > 1)
         return self._members
 
+    @property
+    def parsed(self) -> dict[str, object]:
+        """The object as Python has it, not to be changed: numbers are numbers; of members with one name the last holds.
+
+        Raises:
+            InvalidRequestError: The bytes are no JSON object in UTF-8, or one that is nested some 200 levels deep.
+        """
+        if self._object is None:
+            try:
+                found = from_json(self.data, allow_inf_nan=False, cache_strings="keys")
+            except ValueError as failure:
+                raise InvalidRequestError(f"The request is no JSON: {failure}.") from None
+            if not isinstance(found, dict):
+                raise InvalidRequestError("The request is no JSON object.")
+            self._object = found
+        return self._object
+
     def get(self, name: str) -> object:
         """Return the value of a member; ``None`` if there is none. A number is its text.
 
@@ -101,8 +123,7 @@ class JSONBody:
                 could take another one.
         """
         if self._members is None and self._once(name):
-            assert self._object is not None
-            quick = self._object.get(name)
+            quick = self.parsed.get(name)
             if quick is None or isinstance(quick, str | bool):
                 return quick
         found = self.members.get(name)
@@ -121,23 +142,34 @@ class JSONBody:
 
     def _read(self) -> bool:
         """Return whether the quick reader takes it; it tells neither where members stand, nor which are there twice."""
-        if self._object is None:
-            try:
-                found = from_json(self.data, allow_inf_nan=False, cache_strings="keys")
-            except ValueError:
-                return False
-            self._object = found if isinstance(found, dict) else None
-        return self._object is not None
+        try:
+            return self.parsed is not None
+        except InvalidRequestError:
+            return False
 
     def _once(self, name: str) -> bool:
         """Whether no two members can have this name: it is there once, and no letter of a key is escaped."""
-        plain = name.isascii() and name.isalpha() and b"\\u00" not in self.data
-        return plain and self.data.count(b'"%b"' % name.encode()) <= 1 and self._read()
+        found = self._single.get(name)
+        if found is None:
+            plain = name.isascii() and name.isalpha() and name.islower() and not self._escapes_letters()
+            found = plain and self.data.count(b'"%b"' % name.encode()) <= 1 and self._read()
+            self._single[name] = found
+        return found
+
+    def _escapes_letters(self) -> bool:
+        """Whether a letter from a to z may be written as its number: they are 61 to 7A."""
+        if self._escaped is None:
+            # The first question costs a thirtieth of the second, and its answer is no for most large data.
+            self._escaped = b"\\" in self.data and _ESCAPED.search(self.data) is not None
+        return self._escaped
 
     def with_(self, name: str, value: str) -> JSONBody:
         """Return this object with a member that is ``value``, in its place or else at the front; the rest as it is."""
         if self.get(name) == value:
             return self
+        quick = self._with_other(name, value) if self._members is None else None
+        if quick is not None:
+            return quick
         text, found = self._decoded(), self.members.get(name)
         said = json.dumps(value, ensure_ascii=False)
         if found is not None:
@@ -145,6 +177,23 @@ class JSONBody:
         opened = text.index("{") + 1
         comma = "," if self.members else ""
         return _body(f"{text[:opened]}{json.dumps(name, ensure_ascii=False)}:{said}{comma}{text[opened:]}")
+
+    def _with_other(self, name: str, value: str) -> JSONBody | None:
+        """Return it with another text as a member, where that can be told without a look at all of it."""
+        if not self._once(name) or not isinstance(self.parsed.get(name), str):
+            return None
+        # There is such a member, and the name stands there once: it is the member's.
+        key = b'"%b"' % name.encode()
+        found = _PLAIN_TEXT.match(self.data, self.data.index(key) + len(key))
+        if found is None or not value.isprintable():
+            return None
+        begin, end = found.span(1)
+        said = json.dumps(value, ensure_ascii=False)[1:-1].encode()
+        view = memoryview(self.data)
+        other = JSONBody(b"".join((view[:begin], said, view[end:])))
+        other._object = {**self.parsed, name: value}
+        other._single, other._escaped = dict(self._single), self._escaped
+        return other
 
     def without(self, name: str) -> JSONBody:
         """Return this object without a member; the rest as it is."""

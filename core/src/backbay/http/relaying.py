@@ -11,7 +11,6 @@ from ..backend import Backend
 from ..capabilities import Capability
 from ..errors import ConfigurationError, InvalidRequestError, UnsupportedError
 from ..jobs import Job
-from ..jsonbytes import JSONBody
 from ..relay import Source
 from ..settings import Settings
 from ..spec import BackendSpec
@@ -65,7 +64,7 @@ class Relaying(Backend):
         return self._on(wire)._sender(job)  # noqa: SLF001 (an object of this class)
 
     def _sender(self, job: Job) -> Callable[[Call], Awaitable[Source]]:
-        model, body = job.model_id or self.model, _body(job)
+        model, body = job.model_id or self.model, job.body()
         named = body.get("model")
         if named is not None and not isinstance(named, str):
             raise InvalidRequestError("The request's model must be text.")
@@ -146,12 +145,6 @@ class Body:
     async def aclose(self) -> None:
         """Let go of it. May be called again."""
         await self._response.aclose()
-
-
-def _body(job: Job) -> JSONBody:
-    body = JSONBody(job.request) if isinstance(job.request, bytes) else JSONBody.of(job.request)
-    body.check()
-    return body
 
 
 def _headers(given: Mapping[str, str], auth_header: str) -> dict[str, str]:

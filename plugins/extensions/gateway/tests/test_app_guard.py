@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from backbay_gateway.guard import deeper_than
+from backbay_gateway.guard import has_more_containers, is_deeper
 
 
 def request(
@@ -298,11 +298,18 @@ def test_what_was_sent_while_an_answer_goes_out_does_not_get_into_it(running) ->
 
 
 def test_depth_is_counted_by_levels_and_not_by_brackets() -> None:
-    assert not deeper_than(b"[" * 64 + b"]" * 64, 64)
-    assert deeper_than(b"[" * 65 + b"]" * 65, 64)
-    assert deeper_than(b'{"a":' * 65 + b"1" + b"}" * 65, 64)
-    assert not deeper_than(b"[" + b"[[]]," * 1000 + b"[]]", 64)
-    assert not deeper_than(b'"' + b"[" * 1000 + b'\\"' + b"{" * 1000 + b'"', 64)
+    assert not is_deeper(json.loads("[" * 64 + "]" * 64), 64)
+    assert is_deeper(json.loads("[" * 65 + "]" * 65), 64)
+    assert is_deeper(json.loads('{"a":' * 65 + "1" + "}" * 65), 64)
+    assert not is_deeper(json.loads("[" + "[[]]," * 1000 + "[]]"), 64)
+    assert not is_deeper(json.loads('["' + "[" * 1000 + '\\"' + "{" * 1000 + '"]'), 64)
+
+
+def test_parts_are_counted_before_they_are_made_and_not_those_within_text() -> None:
+    assert not has_more_containers(b"[" + b"[],{}," * 499 + b"[]]", 1000)
+    assert has_more_containers(b"[" + b"[],{}," * 500 + b"[]]", 1000)
+    assert has_more_containers(b'{"a":' * 1001, 1000)
+    assert not has_more_containers(b'["' + b"[" * 3000 + b'\\"' + b"{" * 3000 + b'"]', 1000)
     start = time.perf_counter()
-    assert deeper_than(b"[" * 5_000_000, 64)
+    assert has_more_containers(b"[" * 5_000_000, 500_000)
     assert time.perf_counter() - start < 2.0

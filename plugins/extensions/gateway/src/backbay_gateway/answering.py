@@ -17,13 +17,14 @@ from backbay.errors import (
     UnsupportedError,
 )
 from backbay.fallbacks import moves_on
+from backbay.jsonbytes import JSONBody
 from backbay.limits import NO_LIMITS
 from backbay.request import build_request
 
 from .dialects.base import Ask, Dialect
 from .exchange import Exchange
 from .guard import Head
-from .relay import can_relay, relay
+from .relay import has_sealed, relay, speaks
 from .routing.strategies import Target
 from .transcode import count, transcode
 
@@ -41,11 +42,10 @@ class Answering:
         exchange: The request.
         head: Its headers.
         dialect: How its client speaks.
-        raw: Its body, as it came.
-        body: Its body, decoded.
+        body: Its body.
     """
 
-    __slots__ = ("_ask", "_body", "_dialect", "_exchange", "_gateway", "_head", "_raw", "_snapshot", "failures")
+    __slots__ = ("_ask", "_body", "_dialect", "_exchange", "_gateway", "_head", "_sealed", "_snapshot", "failures")
 
     def __init__(
         self,
@@ -55,17 +55,16 @@ class Answering:
         *,
         head: Head,
         dialect: Dialect,
-        raw: bytes,
-        body: dict[str, object],
+        body: JSONBody,
     ) -> None:
         self._gateway = gateway
         self._snapshot = snapshot
         self._exchange = exchange
         self._head = head
         self._dialect = dialect
-        self._raw = raw
         self._body = body
         self._ask: Ask | None = None
+        self._sealed: bool | None = None
         self.failures: list[BackbayError] = []
 
     async def run(self, model: str) -> None:
@@ -121,26 +120,26 @@ class Answering:
         exchange, dialect = self._exchange, self._dialect
         endpoint = exchange.endpoint
         assert endpoint is not None
-        if endpoint.kind == "generate" and can_relay(target, dialect.wire, self._raw):
+        if endpoint.kind == "generate" and self._can_relay(target):
             assert dialect.wire is not None
             exchange.mode = "relay"
-            await relay(exchange, target, dialect.wire, self._raw, self._head)
+            await relay(exchange, target, dialect.wire, self._body, self._head)
             return
         exchange.mode = "transcode"
         if endpoint.kind == "generate":
             await transcode(exchange, target, dialect, self.ask, self._snapshot.config.server.ping)
         elif endpoint.kind == "count":
-            await count(exchange, target, self._body, self._head.version or "2023-06-01")
+            await count(exchange, target, self._body.parsed, self._head.version or "2023-06-01")
         else:
             from .embedding import embed
 
-            await embed(exchange, target, self._body)
+            await embed(exchange, target, self._body.parsed)
 
     @property
     def ask(self) -> Ask:
         """What the client asks for, in Backbay's types; read when first needed. Raises as ``Dialect.read`` does."""
         if self._ask is None:
-            self._ask = self._dialect.read(self._body)
+            self._ask = self._dialect.read(self._body.parsed)
         return self._ask
 
     def _can(self, target: Target) -> bool:
@@ -150,7 +149,7 @@ class Answering:
         if kind != "generate":
             need = Capability.EMBEDDINGS if kind == "embed" else Capability.COUNT_TOKENS
             return backend.capabilities(target.model).allows(need)
-        if can_relay(target, self._dialect.wire, self._raw) and not self._readable():
+        if self._can_relay(target) and not self._readable():
             return True
         ask = self.ask
         known = backend.capabilities(target.model)
@@ -161,6 +160,13 @@ class Answering:
         except UnsupportedError:
             return False
         return True
+
+    def _can_relay(self, target: Target) -> bool:
+        if not speaks(target, self._dialect.wire):
+            return False
+        if self._sealed is None:
+            self._sealed = has_sealed(self._body.data)
+        return not self._sealed
 
     def _readable(self) -> bool:
         try:

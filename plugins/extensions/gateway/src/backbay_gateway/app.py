@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from backbay.errors import BackbayError, ClosedError, OverloadedError
+from backbay.jsonbytes import JSONBody
 
 from . import prices
 from .accounting import facts_of, outcome, used
@@ -120,13 +121,12 @@ class Gateway:
         if head.length is None or head.length > EARLY:
             await self.keys.authenticate(head.key)
         dialect = endpoint.spoken(head.version)
-        raw = await exchange.body(snapshot.guard)
-        body = parse(raw)
-        exchange.stream = body.get("stream") is True and endpoint.kind == "generate"
+        body = parse(await exchange.body(snapshot.guard))
+        exchange.stream = body.parsed.get("stream") is True and endpoint.kind == "generate"
         snapshot.users += 1
         try:
-            await self._admit(exchange, head, snapshot, body, len(raw))
-            answering = Answering(self, snapshot, exchange, head=head, dialect=dialect, raw=raw, body=body)
+            await self._admit(exchange, head, snapshot, body)
+            answering = Answering(self, snapshot, exchange, head=head, dialect=dialect, body=body)
             await answering.run(exchange.model)
         finally:
             snapshot.users -= 1
@@ -156,13 +156,11 @@ class Gateway:
         await self.keys.aclose()
         self.log.flush()
 
-    async def _admit(
-        self, exchange: Exchange, head: Head, snapshot: Snapshot, body: dict[str, object], size: int
-    ) -> None:
+    async def _admit(self, exchange: Exchange, head: Head, snapshot: Snapshot, body: JSONBody) -> None:
         """Ask for the leave of the client's key; raises what says that it has none."""
-        model = model_of(body)
+        model = model_of(body.parsed)
         assert exchange.endpoint is not None
-        prompt, answer = estimate(size, body, answers=exchange.endpoint.kind == "generate")
+        prompt, answer = estimate(len(body.data), body.parsed, answers=exchange.endpoint.kind == "generate")
         route = None
         most = None
         try:

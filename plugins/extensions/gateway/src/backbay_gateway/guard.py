@@ -6,14 +6,11 @@ It knows no model and no key. What it refuses, it refuses with an error that has
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
 from typing import cast
 
-from pydantic_core import from_json
-
-from backbay.errors import BackbayError, BadRequestError, NotFoundError, PermissionDeniedError
+from backbay.errors import BackbayError, BadRequestError, InvalidRequestError, NotFoundError, PermissionDeniedError
+from backbay.jsonbytes import JSONBody
 
 from .config import Server
 
@@ -30,8 +27,7 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _STRANGE_PATH = re.compile(rb"//|[\\\x00-\x20\x7f-\xff]|%(?:2e|5c|00|0a|0d|25)|/\.{1,2}(?:/|$)", re.IGNORECASE)
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_CONTAINERS = frozenset({dict, list})
 _READ = frozenset(
     b"host origin authorization x-api-key content-type content-length content-encoding anthropic-version "
     b"anthropic-beta".split()
@@ -194,40 +190,57 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value[:1024].decode("latin-1")
 
 
-def parse(body: bytes) -> dict[str, object]:
-    """Return a body as a JSON object.
+def parse(data: bytes) -> JSONBody:
+    """Return a body as a JSON object, which was read.
 
     Raises:
         BadRequestError: 400: it is no JSON object, is nested too deeply, or has a field that is not a client's.
     """
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and deeper_than(body, MAX_DEPTH):
-        raise refusal(
-            400,
-            f"The JSON of the body is nested more than {MAX_DEPTH} levels deep, or has too many parts.",
-            "json_too_deep",
-        )
+    body = JSONBody(data)
+    if has_more_containers(data, MAX_CONTAINERS):
+        raise _too_deep()
     try:
-        found = from_json(body, cache_strings="keys")
-    except ValueError as failure:
-        raise refusal(400, f"The body is not JSON: {failure}.", "invalid_json") from None
-    if not isinstance(found, dict):
-        raise refusal(400, "The body must be a JSON object.", "invalid_json")
+        found = body.parsed
+    except InvalidRequestError as failure:
+        raise refusal(400, f"The body cannot be read: {failure.message}", "invalid_json") from None
+    if is_deeper(found, MAX_DEPTH):
+        raise _too_deep()
     if not REFUSED_FIELDS.isdisjoint(found):
         names = ", ".join(sorted(REFUSED_FIELDS & found.keys()))
         raise refusal(400, f"{names}: clients do not decide about that here.", "field_not_allowed")
-    return cast("dict[str, object]", found)
+    return body
 
 
-def deeper_than(body: bytes, levels: int) -> bool:
-    """Whether JSON is nested deeper, or has more arrays and objects than any request needs.
+def _too_deep() -> BackbayError:
+    return refusal(
+        400,
+        f"The JSON of the body is nested more than {MAX_DEPTH} levels deep, or has too many parts.",
+        "json_too_deep",
+    )
 
-    Its cost grows with the body's length alone, however the brackets stand.
-    """
-    brackets = _STRING.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
-    if len(brackets) > 2 * MAX_CONTAINERS:
-        return True
-    # Whether the kinds of brackets fit is the parser's question.
-    return max(accumulate(array("b", brackets)), default=0) > levels
+
+def has_more_containers(data: bytes, most: int) -> bool:
+    """Whether JSON has more arrays and objects: each of few bytes, they would fill the memory when they are read."""
+    # Each has two brackets and a comma, but for the outermost, which are not many.
+    if len(data) <= 3 * most or data.count(b"{") + data.count(b"[") <= most:
+        return False
+    brackets = _STRING.sub(b"", data)  # Those within text are none.
+    return brackets.count(b"{") + brackets.count(b"[") > most
+
+
+def is_deeper(value: object, levels: int) -> bool:
+    """Whether a value from JSON is nested deeper."""
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(levels):
+        below: list[object] = []
+        for each in level:
+            held = each.values() if isinstance(each, dict) else cast("list[object]", each)
+            if not _CONTAINERS.isdisjoint(map(type, held)):
+                below += [one for one in held if type(one) in _CONTAINERS]
+        if not below:
+            return False
+        level = below
+    return bool(level)
 
 
 def model_of(body: Mapping[str, object]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from backbay.errors import DecodeError
-from backbay.jobs import Job, JobResult, with_model
+from backbay.jobs import Job, JobResult
+from backbay.jsonbytes import JSONBody
 from backbay.response import Usage
 
 from .dialects.envelopes import MARK
@@ -20,25 +19,25 @@ HELD = 1024 * 1024
 """Bytes of an answer in one piece that are held back until it is whole, so that another upstream can still be asked."""
 
 _MARK = MARK.encode()
-_MODEL = re.compile(rb'("model"\s*:\s*)"([^"\\]*)"')
-_MARKS = set('"\\')
 
 
-def can_relay(target: Target, wire: str | None, body: bytes) -> bool:
-    """Whether the client's bytes can go to an upstream as they are.
+def speaks(target: Target, wire: str | None) -> bool:
+    """Whether an upstream takes a client's bytes as they are.
 
     Args:
         target: The upstream.
         wire: The wire that the client speaks; ``None`` if it is no upstream's.
-        body: What the client sent. What the gateway sealed for another upstream is read, and not passed on.
     """
     upstream = target.upstream
-    if wire is None or upstream.config.transcode or wire not in upstream.wires:
-        return False
-    return _MARK not in body
+    return wire is not None and not upstream.config.transcode and wire in upstream.wires
 
 
-async def relay(exchange: Exchange, target: Target, wire: str, body: bytes, head: Head) -> None:
+def has_sealed(body: bytes) -> bool:
+    """Whether something in it was sealed by the gateway, for another upstream: it must be read, and not passed on."""
+    return _MARK in body
+
+
+async def relay(exchange: Exchange, target: Target, wire: str, body: JSONBody, head: Head) -> None:
     """Ask an upstream with the client's own bytes, and give it the upstream's.
 
     Raises:
@@ -49,7 +48,7 @@ async def relay(exchange: Exchange, target: Target, wire: str, body: bytes, head
     job = Job(
         job_id=exchange.request_id,
         model_id=target.model,
-        request=renamed(body, exchange.model, target.model),
+        request=body.with_("model", target.model),
         format=wire,
         deadline_ms=DAY_MS if total is None else max(1, round(1000 * total)),
         headers=_headers(wire, head),
@@ -116,27 +115,6 @@ def _no_answer(what: str) -> DecodeError:
     error = DecodeError(f"The upstream answered with {what}.", retryable=True, phase="decode")
     error.attempts = 1
     return error
-
-
-def renamed(body: bytes, asked: str, model: str) -> bytes:
-    """Return a body that names the upstream's model instead of the one that the client asked for.
-
-    Args:
-        body: A JSON object.
-        asked: Its ``model``.
-        model: The upstream's name for it.
-
-    Raises:
-        InvalidRequestError: The body names two models: of two readers each could take another one.
-    """
-    # No other key or text can be meant where the word is there once and no letter of it is escaped.
-    if body.count(b'"model"') == 1 and b"\\u00" not in body and asked.isascii() and model.isascii():
-        before = _MODEL.search(body)
-        if before is not None and before[2] == asked.encode() and model.isprintable() and not _MARKS & set(model):
-            return body[: before.start(2)] + model.encode() + body[before.end(2) :]
-    found = with_model(body, model)
-    assert isinstance(found, bytes)
-    return found
 
 
 def _headers(wire: str, head: Head) -> dict[str, str]:
