@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic_core import from_json
 
@@ -122,10 +123,12 @@ class JSONBody:
             InvalidRequestError: The bytes are no JSON object, or have two members of this name: of two readers each
                 could take another one.
         """
-        if self._members is None and self._once(name):
-            quick = self.parsed.get(name)
-            if quick is None or isinstance(quick, str | bool):
-                return quick
+        if self._members is None:
+            once = self._single.get(name)
+            if self._once(name) if once is None else once:
+                quick = self.parsed.get(name)
+                if quick is None or isinstance(quick, str | bool):
+                    return quick
         found = self.members.get(name)
         if name in self._twice:
             raise InvalidRequestError(f"The request has {name!r} twice.", hint="Leave one of the two out.")
@@ -151,9 +154,9 @@ class JSONBody:
         """Whether no two members can have this name: it is there once, and no letter of a key is escaped."""
         found = self._single.get(name)
         if found is None:
-            plain = name.isascii() and name.isalpha() and name.islower() and not self._escapes_letters()
-            found = plain and self.data.count(b'"%b"' % name.encode()) <= 1 and self._read()
-            self._single[name] = found
+            key = _key(name)
+            plain = key is not None and self.data.count(key) <= 1 and not self._escapes_letters()
+            found = self._single[name] = plain and self._read()
         return found
 
     def _escapes_letters(self) -> bool:
@@ -183,7 +186,8 @@ class JSONBody:
         if not self._once(name) or not isinstance(self.parsed.get(name), str):
             return None
         # There is such a member, and the name stands there once: it is the member's.
-        key = b'"%b"' % name.encode()
+        key = _key(name)
+        assert key is not None
         found = _PLAIN_TEXT.match(self.data, self.data.index(key) + len(key))
         if found is None or not value.isprintable():
             return None
@@ -230,6 +234,12 @@ class JSONBody:
             raise InvalidRequestError(
                 f"The request is no JSON object{said}.", hint="Give one whole JSON object, in UTF-8."
             ) from None
+
+
+@lru_cache(maxsize=64)
+def _key(name: str) -> bytes | None:
+    """Return a name as a key of JSON; ``None`` if it is not of small letters alone."""
+    return b'"%b"' % name.encode() if name.isascii() and name.isalpha() and name.islower() else None
 
 
 def _body(text: str) -> JSONBody:

@@ -104,9 +104,11 @@ class Watch:
         self._callers = False
         self._timer: asyncio.TimerHandle | None = None
         self._expired: tuple[str, float] | None = None
-        self._off = limits == NO_LIMITS
-        if not self._off:
-            self._arm(early=limits.idle)
+        # The idle limit may be looked at early: then the timer need not be set anew when it begins.
+        due = [each for each in (limits.total, limits.first_event, limits.idle) if each is not None]
+        self._off = not due
+        if due:
+            self._timer = self._loop.call_at(self._start + min(due), self._look)
 
     @property
     def remaining(self) -> float | None:
@@ -187,11 +189,9 @@ class Watch:
             found.append(("idle", self._idle_since + limits.idle, limits.idle))
         return found
 
-    def _arm(self, early: float | None = None) -> None:
+    def _arm(self) -> None:
         self._disarm()
         due = [end for _, end, _ in self._deadlines(idle=True)]
-        if due and early is not None:
-            due.append(self._start + early)  # Then the timer need not be set anew when ``idle`` begins.
         if due:
             self._timer = self._loop.call_at(min(due), self._look)
 

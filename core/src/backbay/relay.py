@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeGuard
 
 from .attempt import Call
 from .errors import ClosedError, InvalidRequestError, LimitExceededError
@@ -217,7 +217,7 @@ class Relay(AsyncIterator[bytes]):
             return
         self._duration = time.perf_counter() - self._began
         try:
-            if isinstance(chunks, AsyncGenerator):
+            if is_generator(chunks, source):
                 await chunks.aclose()
         finally:
             await source.aclose()
@@ -241,7 +241,7 @@ class Relay(AsyncIterator[bytes]):
         try:
             return source, chunks, await anext(chunks, None)
         except BaseException:
-            if isinstance(chunks, AsyncGenerator):
+            if is_generator(chunks, source):
                 await chunks.aclose()
             await source.aclose()
             raise
@@ -280,6 +280,11 @@ class _Bare(AsyncIterator[bytes]):
         if data is None:
             raise StopAsyncIteration
         return data
+
+
+def is_generator(chunks: object, source: object) -> TypeGuard[AsyncGenerator[bytes, None]]:
+    """Whether a body is to be closed besides its source: a generator that is forgotten leaves a task on the loop."""
+    return chunks is not source and isinstance(chunks, AsyncGenerator)  # Which is slow to say no.
 
 
 @lru_cache(maxsize=64)

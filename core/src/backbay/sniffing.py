@@ -47,7 +47,7 @@ class UsageSniffer:
     Its memory is bounded, and so is its work: nothing is parsed but lines in which counts may stand.
     """
 
-    __slots__ = ("_body", "_counts", "_line", "_off", "_skipping", "_spread", "_started")
+    __slots__ = ("_body", "_counts", "_line", "_off", "_only", "_skipping", "_spread", "_started")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -55,6 +55,8 @@ class UsageSniffer:
         self._skipping = False
         self._started = self._spread = False
         self._body: bytearray | None = None
+        # What came first, while it may be a whole answer: then it need not be looked at before the end.
+        self._only: bytes | None = None
         self._off = False
 
     @property
@@ -72,6 +74,12 @@ class UsageSniffer:
         if self._off:
             return
         try:
+            if self._only is not None:
+                first, self._only = self._only, None
+                self._take(first)
+            elif not self._started and _may_be_all(data):
+                self._only = data
+                return
             self._take(data)
         except Exception:  # noqa: BLE001 (a relay goes on whatever is wrong with its bytes)
             self._stop()
@@ -81,7 +89,9 @@ class UsageSniffer:
         if self._off:
             return
         try:
-            if self._body is None:
+            if self._only is not None:
+                self._read(self._only)
+            elif self._body is None:
                 self._read(bytes(self._line))
             else:
                 self._read(bytes(self._body))
@@ -92,7 +102,7 @@ class UsageSniffer:
         self._stop()
 
     def _stop(self) -> None:
-        self._off, self._line, self._body = True, bytearray(), None
+        self._off, self._line, self._body, self._only = True, bytearray(), None, None
 
     def _sum(self, what: str) -> int | None:
         counted = self._counts.get(what)
@@ -169,12 +179,16 @@ class UsageSniffer:
                 self._counts[what] = value
 
 
+def _may_be_all(data: bytes) -> bool:
+    return data[:1] == b"{" and len(data) <= MAX_LINE and b"\n" not in data and b"\r" not in data
+
+
 def _usages(item: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """Yield every object of an answer's chunk that holds counts."""
     if item.get("done") is True:
         yield item  # Ollama's own wire has them beside everything else.
     # Of a chunk; of Anthropic's first event, of a responses event, of Cohere's last event, of Groq's last chunk.
-    for around in (item, *(item[name] for name in _AROUND if name in item)):
+    for around in (item, *map(item.get, _AROUND)):
         if not isinstance(around, dict):
             continue
         for name in ("usage", "usageMetadata"):

@@ -118,7 +118,7 @@ class Batching(Faceted):
         """Yield the lines of one file of results."""
 
         async def send(call: Call) -> Body:
-            return Body(await self._send(request, call), call)
+            return Body(await self._send(request, call))
 
         call = self._call(batch.model, limits)
         relay = Relay(call, send, self.settings.retry, limits.total or math.inf)

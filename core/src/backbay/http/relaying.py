@@ -11,11 +11,10 @@ from ..backend import Backend
 from ..capabilities import Capability
 from ..errors import ConfigurationError, InvalidRequestError, UnsupportedError
 from ..jobs import Job
-from ..relay import Source
+from ..relay import Source, is_generator
 from ..settings import Settings
 from ..spec import BackendSpec
 from .codec import Codec, HTTPRequest
-from .intake import close
 from .sealing import seal
 from .setup import OURS
 from .transport import Transport, TransportResponse
@@ -82,7 +81,7 @@ class Relaying(Backend):
             request = replace(request, headers={**request.headers, **given}, overrides=bool(given))
 
         async def send(call: Call) -> Source:
-            return Body(await self._send(request, call), call)
+            return Body(await self._send(request, call))
 
         return send
 
@@ -119,32 +118,40 @@ class Relaying(Backend):
         return other
 
 
-class Body:
+class Body(AsyncIterator[bytes]):
     """The body of a response that is a success."""
 
-    def __init__(self, response: TransportResponse, call: Call) -> None:
+    def __init__(self, response: TransportResponse) -> None:
         self._response = response
-        self._call = call
+        self._chunks: AsyncIterator[bytes] | None = None
         self.status: int = response.status
         self.content_type: str = response.headers.get("content-type", "")
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. May be called once."""
-        chunks, data = self._response.chunks(), b""
+    def chunks(self) -> Self:
+        """Return the body as it comes. May be called once."""
+        self._chunks = self._response.chunks()
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._chunks is None:
+            raise StopAsyncIteration
         try:
-            async for data in chunks:
-                yield data
+            # What comes may have the key in it: it is in no variable here.
+            return await self._chunks.__anext__()
+        except StopAsyncIteration:
+            raise
         except Exception as failure:
-            # What came may have the key in it, and this frame is the first that a traceback shows of the driver.
-            data = b""
             seal(failure)
             raise
-        finally:
-            await close(chunks)
 
     async def aclose(self) -> None:
         """Let go of it. May be called again."""
-        await self._response.aclose()
+        chunks, self._chunks = self._chunks, None
+        try:
+            if is_generator(chunks, self._response):
+                await chunks.aclose()
+        finally:
+            await self._response.aclose()
 
 
 def _headers(given: Mapping[str, str], auth_header: str) -> dict[str, str]:

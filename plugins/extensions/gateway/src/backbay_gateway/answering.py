@@ -25,6 +25,7 @@ from .dialects.base import Ask, Dialect
 from .exchange import Exchange
 from .guard import Head
 from .relay import has_sealed, relay, speaks
+from .routing.router import Route
 from .routing.strategies import Target
 from .transcode import count, transcode
 
@@ -67,20 +68,26 @@ class Answering:
         self._sealed: bool | None = None
         self.failures: list[BackbayError] = []
 
-    async def run(self, model: str) -> None:
+    async def run(self, route: Route) -> None:
         """Answer.
+
+        Args:
+            route: Where the model's name leads.
 
         Raises:
             BackbayError: Nobody could; or the answer broke off, and then ``exchange.started`` is true.
         """
-        router = self._snapshot.router
-        route = router.route(model)
-        self._exchange.model = route.name
         may = self._exchange.grant.may if self._exchange.grant is not None else None
-        targets = [each for each in router.candidates(route, self._can) if may is None or may(each.label)]
+        targets = [
+            each for each in self._snapshot.router.candidates(route, self._can) if may is None or may(each.label)
+        ]
         if not targets:
             raise PermissionDeniedError(
-                "The key may not use this model.", status=403, code="model_not_allowed", model=model, phase="prepare"
+                "The key may not use this model.",
+                status=403,
+                code="model_not_allowed",
+                model=route.name,
+                phase="prepare",
             )
         for number, target in enumerate(targets, start=1):
             try:

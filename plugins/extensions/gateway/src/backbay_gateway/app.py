@@ -21,6 +21,7 @@ from .guard import MAX_KEY, Head, model_of, parse, refusal
 from .keys import refusals
 from .logs import Log
 from .metrics import Metrics
+from .routing.router import Route
 from .snapshot import Snapshot
 from .upstreams import kind_of
 
@@ -125,9 +126,9 @@ class Gateway:
         exchange.stream = body.parsed.get("stream") is True and endpoint.kind == "generate"
         snapshot.users += 1
         try:
-            await self._admit(exchange, head, snapshot, body)
+            route = await self._admit(exchange, head, snapshot, body)
             answering = Answering(self, snapshot, exchange, head=head, dialect=dialect, body=body)
-            await answering.run(exchange.model)
+            await answering.run(route)
         finally:
             snapshot.users -= 1
             if self._old and not snapshot.users:
@@ -156,13 +157,11 @@ class Gateway:
         await self.keys.aclose()
         self.log.flush()
 
-    async def _admit(self, exchange: Exchange, head: Head, snapshot: Snapshot, body: JSONBody) -> None:
-        """Ask for the leave of the client's key; raises what says that it has none."""
+    async def _admit(self, exchange: Exchange, head: Head, snapshot: Snapshot, body: JSONBody) -> Route:
+        """Ask for the leave of the client's key; return where the model's name leads. Raises what says no."""
         model = model_of(body.parsed)
         assert exchange.endpoint is not None
         prompt, answer = estimate(len(body.data), body.parsed, answers=exchange.endpoint.kind == "generate")
-        route = None
-        most = None
         try:
             route = snapshot.router.route(model)
             most = prices.most(route.targets, prompt, answer)
@@ -173,7 +172,8 @@ class Gateway:
         exchange.grant = await self.keys.admit(
             head.key, model=model, estimated_tokens=prompt + answer, estimated_cost=most
         )
-        exchange.model = model
+        exchange.model = route.name
+        return route
 
     async def _refuse(self, exchange: Exchange, error: BackbayError) -> None:
         """Tell the client of an error; where its answer has begun, in the answer itself, which then breaks off."""

@@ -12,6 +12,9 @@ from ..config import AliasTable, GatewayConfig, Strategy
 from ..upstreams import Upstream
 from .strategies import Can, Target, ordered
 
+_MOST_KEPT = 1000
+"""Names of models that are kept with where they lead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -39,6 +42,7 @@ class Router:
     def __init__(self, config: GatewayConfig, upstreams: Mapping[str, Upstream]) -> None:
         self.upstreams = upstreams
         self.aliases: dict[str, Route] = {}
+        self._asked: dict[str, Route] = {}
         for upstream in upstreams.values():
             for alias, model in upstream.config.models.items():
                 target = Target(upstream, model, upstream.config.weight)
@@ -60,14 +64,17 @@ class Router:
         Raises:
             ModelNotFoundError: No alias and no upstream has the name; the message has the nearest ones. No I/O.
         """
-        found = self.aliases.get(model)
+        found = self.aliases.get(model) or self._asked.get(model)
         if found is not None:
             return found
         name, colon, own = model.partition(":")
         upstream = self.upstreams.get(name)
         if upstream is None or not own:
             raise self._unknown(model, name if colon else "")
-        return Route(model, "fallback", (Target(upstream, own, upstream.config.weight),))
+        if len(self._asked) >= _MOST_KEPT:
+            self._asked.clear()  # Clients choose the names, and may choose many.
+        route = self._asked[model] = Route(model, "fallback", (Target(upstream, own, upstream.config.weight),))
+        return route
 
     def _unknown(self, model: str, name: str) -> ModelNotFoundError:
         near = difflib.get_close_matches(model[:100], list(self.aliases), n=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..config import Strategy
 from ..upstreams import Upstream
@@ -18,16 +18,16 @@ class Target:
         upstream: Who is asked.
         model: The upstream's own name for the model.
         weight: Its share among the targets of an alias.
+        label: ``name:model``, as the header says who served.
     """
 
     upstream: Upstream
     model: str
     weight: float
+    label: str = field(init=False)
 
-    @property
-    def label(self) -> str:
-        """``name:model``, as the header says who served."""
-        return f"{self.upstream.name}:{self.model}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", f"{self.upstream.name}:{self.model}")
 
 
 Can = Callable[[Target], bool]
