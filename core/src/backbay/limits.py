@@ -116,6 +116,14 @@ class Watch:
         ends = [end for _, end, _ in self._deadlines(idle=False)]
         return max(0.0, min(ends) - self._loop.time()) if ends else None
 
+    def now(self) -> float:
+        """Return the time of the loop, in seconds."""
+        return self._loop.time()
+
+    def task(self) -> asyncio.Task[object] | None:
+        """Return the running task; by the loop that is known, which spares a question to the system."""
+        return asyncio.current_task(self._loop)
+
     def first_event(self) -> None:
         """Say that the first event came: ``first_event`` is met, ``idle`` begins."""
         self._first = False
@@ -138,7 +146,7 @@ class Watch:
         if self._expired is not None:
             _drop(awaitable)
             self._raise_if_expired()
-        self._waiter = task = asyncio.current_task()
+        self._waiter = task = self.task()
         self.byte()
         try:
             return await awaitable

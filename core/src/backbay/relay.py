@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -109,7 +108,7 @@ class Relay(AsyncIterator[bytes]):
         if self._began is not None:
             return
         self._began = time.perf_counter()
-        self._ends = asyncio.get_running_loop().time() + self._total
+        self._ends = self._call.watch.now() + self._total
         try:
             source, self._chunks, self._first = await self._call.attempt(self._open_first, self._retry)
         except BaseException:
@@ -141,7 +140,7 @@ class Relay(AsyncIterator[bytes]):
 
     async def _pump(self, sink: JobSink) -> None:
         watch, send, feed = self._call.watch, sink.send_chunk, self._sniffer.feed
-        start, now = getattr(sink, "start", None), asyncio.get_running_loop().time
+        start, now = getattr(sink, "start", None), watch.now
         data, self._first, self._fresh = self._first, None, False
         try:
             self._check()
@@ -259,7 +258,7 @@ class Relay(AsyncIterator[bytes]):
             raise error from failure
 
     def _over(self) -> bool:
-        return asyncio.get_running_loop().time() >= self._ends
+        return self._call.watch.now() >= self._ends
 
     def _check(self) -> None:
         """Raise if the time is over, also where a busy loop left the timer no turn."""

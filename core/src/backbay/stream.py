@@ -103,7 +103,7 @@ class EventStream(AsyncIterator[Event]):
             raise self._call.explain(ClosedError("The stream is closed."))
         if self._reader is not None:
             raise self._call.explain(LoopError("Two tasks read one stream; only one may."))
-        self._reader = asyncio.current_task()
+        self._reader = self._call.watch.task()
         try:
             return await self._next()
         except StopAsyncIteration:

@@ -18,6 +18,18 @@ class Closes(Protocol):
 
 C = TypeVar("C", bound=Closes)
 
+_process = object()
+"""Stands for this process. A number would have to be asked of the system for each call."""
+
+
+def _begin_process() -> None:
+    global _process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_process)
+
 
 class PerLoop(Generic[C]):
     """Makes and keeps one ``C`` for each event loop.
@@ -28,16 +40,16 @@ class PerLoop(Generic[C]):
 
     def __init__(self, make: Callable[[], C]) -> None:
         self._make = make
-        self._pid = os.getpid()
+        self._process = _process
         self._kept: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[C, AsyncGenerator[None, None]]]
         self._kept = weakref.WeakKeyDictionary()
 
     async def get(self) -> C:
         """Return the running loop's ``C``."""
-        if os.getpid() != self._pid:
+        if self._process is not _process:
             # A forked child must not touch its parent's connections, not even to close them.
             _forgotten.append(self._kept)
-            self._kept, self._pid = weakref.WeakKeyDictionary(), os.getpid()
+            self._kept, self._process = weakref.WeakKeyDictionary(), _process
         loop = asyncio.get_running_loop()
         kept = self._kept.get(loop)
         if kept is not None:
@@ -55,7 +67,7 @@ class PerLoop(Generic[C]):
     async def aclose(self) -> None:
         """Close the running loop's ``C``, if there is one."""
         kept = self._kept.pop(asyncio.get_running_loop(), None)
-        if kept is not None and os.getpid() == self._pid:
+        if kept is not None and self._process is _process:
             await kept[1].aclose()
 
 

@@ -23,9 +23,10 @@ class ByteStream(asyncio.Protocol):
     reach. No limit on time is kept here.
     """
 
-    __slots__ = ("_ended", "_error", "_held", "_paused", "_reader", "_size", "_stuck", "_transport", "_writer")
+    __slots__ = ("_ended", "_error", "_held", "_loop", "_paused", "_reader", "_size", "_stuck", "_transport", "_writer")
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._transport: Any = None
         self._held: deque[bytes] = deque()
         self._size = 0
@@ -62,7 +63,7 @@ class ByteStream(asyncio.Protocol):
                 raise self._error
             if self._ended:
                 return b""
-            self._reader = asyncio.get_running_loop().create_future()
+            self._reader = self._loop.create_future()
             try:
                 await self._reader
             finally:
@@ -86,7 +87,7 @@ class ByteStream(asyncio.Protocol):
         self._transport.write(data)
         del data  # It may have the key, which a traceback with local variables would show.
         while self._stuck and not self._held and not self._ended:
-            self._writer = asyncio.get_running_loop().create_future()
+            self._writer = self._loop.create_future()
             try:
                 await self._writer
             finally:
