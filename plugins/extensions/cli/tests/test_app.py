@@ -120,3 +120,58 @@ def test_the_commands_of_this_distribution_load_no_hooks(cli: Run, plugins: Inst
     for command in ("backends", "version"):
         assert cli(command).returncode == 0
     assert not sign.exists()
+
+
+REGISTER = """
+import pathlib
+pathlib.Path(SIGN).touch()
+
+def register_commands(app):
+    for name in NAMES:
+        app.command(name)(greet)
+
+def greet(who: str) -> None:
+    print(f"Hello, {who}.")
+"""
+
+
+def command(plugins: Install, sign: Path, name: str, *added: str) -> None:
+    """Install a distribution whose entry points of commands have a name, or several, with spaces between them."""
+    source = REGISTER.replace("SIGN", repr(str(sign))).replace("NAMES", repr(added))
+    first, *more = name.split()
+    module = sign.name
+    lines = "".join(f"\n{each} = {module}:register_commands" for each in more)
+    plugins(module, source, name=first, group="backbay.commands", value=f":register_commands{lines}")
+
+
+def test_an_entry_point_of_the_called_commands_name_is_loaded_alone(cli: Run, plugins: Install, tmp_path: Path) -> None:
+    ours, other = tmp_path / "acme", tmp_path / "example"
+    command(plugins, ours, "greet", "greet")
+    command(plugins, other, "other", "part")
+    done = cli("greet", "you")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Hello, you.\n", "")
+    assert ours.exists()
+    assert not other.exists()
+    assert cli("part", "you").stdout == "Hello, you.\n"
+    assert other.exists()
+
+
+def test_one_function_may_stand_under_the_name_of_each_of_its_commands(
+    cli: Run, plugins: Install, tmp_path: Path
+) -> None:
+    command(plugins, tmp_path / "acme", "greet wave", "greet", "wave")
+    shown = cli("--help")
+    assert (shown.stdout.count(" greet"), shown.stdout.count(" wave"), shown.stderr) == (1, 1, "")
+    for name in ("greet", "wave"):
+        done = cli(name, "you")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "Hello, you.\n", "")
+
+
+def test_an_entry_point_that_lacks_the_command_of_its_name_hides_no_other(
+    cli: Run, plugins: Install, tmp_path: Path
+) -> None:
+    command(plugins, tmp_path / "acme", "part", "doctor")
+    command(plugins, tmp_path / "example", "other", "part")
+    done = cli("part", "you")
+    assert (done.returncode, done.stdout) == (0, "Hello, you.\n")
+    assert done.stderr.count("doctor exists already") == 1

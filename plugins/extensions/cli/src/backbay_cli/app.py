@@ -37,7 +37,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     if called not in COMMANDS:
         from .extensions import add_commands
 
-        add_commands(app, COMMANDS)
+        add_commands(app, COMMANDS, called)
     return app
 
 

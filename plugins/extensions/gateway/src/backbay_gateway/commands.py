@@ -1,19 +1,13 @@
-"""Adds ``backbay serve`` and ``backbay gateway`` to the command line.
-
-It is loaded with the hooks of every program, so it imports next to nothing.
-"""
+"""Adds ``backbay serve`` and ``backbay gateway`` to the command line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backbay.hooks import hookimpl
-
 if TYPE_CHECKING:
     import typer
 
 
-@hookimpl()
 def register_commands(app: typer.Typer) -> None:
     """Add the commands; ``app`` is the command line's."""
     import typer
