@@ -62,12 +62,12 @@ def measure(server: Server, seconds: float) -> Cell:
     load(server.port, 4, 0.5, server.model("fast"), *words)
     for clients in CLIENTS:
         found[f"c{clients}"] = load(server.port, clients, seconds, server.model("fast"), *words, pid=server.pid)
-    for name, large in LARGE.items():
-        found[name] = load(server.port, STREAMS, seconds, server.model("fast"), *large, *words, pid=server.pid)
     for name, model in (("burst", BURST), ("paced", PACED)):
         longer = max(seconds, 3.0) if name == "paced" else seconds
         found[name] = load(server.port, STREAMS, longer, server.model(model), "--stream", *words, pid=server.pid)
     found["after_mib"] = resident_mib(server.pid)
+    for name, large in LARGE.items():
+        found[name] = load(server.port, STREAMS, seconds, server.model("fast"), *large, *words, pid=server.pid)
     return found
 
 

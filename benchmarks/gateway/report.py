@@ -72,6 +72,11 @@ def _compare(found: dict[str, Any]) -> Iterator[str]:
     for name in names:
         cells = [_cell(rounds, name, each) for each in clients]
         yield f"| {_LABELS[name]} | " + " | ".join(cells) + " |"
+    if all("talk" in cell for name in names for cell in rounds[name]):
+        yield "\n| 8 clients | 256 KiB of talk: CPU µs, requests/s | a picture of 1 MiB: CPU µs, requests/s |"
+        yield "|---" * 3 + "|"
+        for name in names:
+            yield f"| {_LABELS[name]} | " + " | ".join(_large(rounds[name], each) for each in ("talk", "image")) + " |"
     yield "\n| | CPU µs a chunk, burst | CPU µs a chunk, paced 5 ms | MiB idle | MiB after | start, s |"
     yield "|---" * 6 + "|"
     for name in names:
@@ -92,6 +97,10 @@ def _cell(rounds: dict[str, Any], name: str, clients: str) -> str:
 
     cpu, rps = _median(cells, lambda c: c[clients]["cpu_us"]), _median(cells, lambda c: c[clients]["rps"])
     return f"{_text(cpu)}, {_text(rps)}, {_text(added('p50_ms'), 2)}, {_text(added('p99_ms'), 2)}"
+
+
+def _large(cells: list[dict[str, Any]], name: str) -> str:
+    return f"{_text(_median(cells, lambda c: c[name]['cpu_us']))}, {_text(_median(cells, lambda c: c[name]['rps']))}"
 
 
 def _rest(cells: list[dict[str, Any]]) -> list[str]:
