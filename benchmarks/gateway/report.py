@@ -134,6 +134,8 @@ def _soak(found: dict[str, Any]) -> Iterator[str]:
     yield f"| requests open at the vendor afterwards | 0 | {found['open_after']} |"
     yield f"| tokens billed by the vendor, and in the ledger | equal | {found['billed']}, {found['ledger']} |"
     yield f"| MiB first, last | | {_text(found['mib_first'])}, {_text(found['mib_last'])} |"
+    minutes = {round(int(at) / 60): mib for at, mib in found["mib"].items() if int(at) % 60 < 10}
+    yield f"| MiB after each minute, from the start on | | {', '.join(_text(mib) for mib in minutes.values())} |"
     yield f"| MiB in 10 minutes, by the second half | 1, after 5 minutes | {_text(found['mib_slope'], 1)} |"
     yield f"| open files first, last | flat | {found['files_first']}, {found['files_last']} |"
 

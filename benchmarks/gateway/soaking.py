@@ -202,6 +202,7 @@ def main() -> int:
         "mib_first": soak.samples[0][1],
         "mib_last": soak.samples[-1][1],
         "mib_slope": slope(soak.samples),
+        "mib": {round(at): round(mib, 1) for at, mib, _ in soak.samples[::20]},
         "files_first": soak.samples[0][2],
         "files_last": last,
     }
