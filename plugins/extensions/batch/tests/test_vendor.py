@@ -338,6 +338,29 @@ def test_a_reading_that_breaks_off_is_begun_anew_and_keeps_nothing_twice(desk, f
     assert len(desk.created) == 1
 
 
+@pytest.mark.parametrize("begin", [run_batch, run_vendor_batch])
+def test_a_run_that_is_cancelled_while_its_input_is_read_leaves_nothing_open(desk, files, go, begin):
+    files.many(1500)
+
+    async def cancelled():
+        reading = asyncio.Event()
+        task = asyncio.create_task(
+            begin(files.input, files.output, backend="acme:acme-1", progress=lambda _: reading.set())
+        )
+        await reading.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert (desk.calls, desk.created) == (0, [])
+    if begin is run_batch:
+        assert asyncio.run(run_batch(files.input, files.output, backend="acme:acme-1")).ok
+    else:
+        assert go().ok
+    assert desk.calls + sum(map(len, desk.created)) == 1500
+
+
 def test_a_line_without_a_result_is_an_error_and_is_asked_again_by_the_next_run(desk, files, go):
     desk.leaves_out = {"r1"}
     files.many(3)

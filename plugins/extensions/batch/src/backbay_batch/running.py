@@ -14,12 +14,13 @@ from backbay.limits import NO_LIMITS
 from .engine import Engine, Target, find_engine
 from .errors import BatchStorageError
 from .keeper import Keeper
+from .opening import open_aside
 from .prices import known_price
 from .rows import Totals
 from .rules import Rules
 from .run import Report, Run
-from .setup import Files, Opened, open_batch, settings_of
-from .summary import Control, Progress, Summary, summary_of
+from .setup import Files, settings_of
+from .summary import Control, Summary, summary_of
 
 LIMITS = Limits(total=600.0)
 """Limits of each call where none are given: a call that nobody answers must not hold up a batch for ever."""
@@ -84,7 +85,8 @@ async def run(batch: Batch, *, progress: Report | None = None, control: Control 
     began = time.monotonic()
     engine = find_engine(batch.engine) if isinstance(batch.engine, str) else batch.engine
     target, rules = await batch.target()
-    opened = await _open(batch, progress, control)
+    settings = settings_of(batch.backend, batch.arguments)
+    opened = await open_aside(batch.files, settings, show=progress, control=control)
     if opened is None:
         why = "It was interrupted while the input was read for the first time; nothing was asked for."
         return summary_of(batch.files, Totals(), began, stopped="interrupted", reason=why)
@@ -105,33 +107,6 @@ async def run(batch: Batch, *, progress: Report | None = None, control: Control 
         stopped=running.stopped if after.waiting else None,
         reason=running.reason,
     )
-
-
-async def _open(batch: Batch, progress: Report | None, control: Control) -> Opened | None:
-    """Open the files in a thread; ``None`` if the run was told to stop while the input was read."""
-    loop = asyncio.get_running_loop()
-    cancelled: list[bool] = []
-
-    def seen(count: int) -> None:
-        if progress is not None:
-            loop.call_soon_threadsafe(progress, Progress(lines=count, reading=True))
-
-    work = asyncio.to_thread(
-        open_batch,
-        batch.files,
-        settings_of(batch.backend, batch.arguments),
-        seen=seen,
-        stopped=lambda: control.stopping or bool(cancelled),
-    )
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        cancelled.append(True)
-        opened = await task  # The thread ends soon, and what it has opened must be closed.
-        if opened is not None:
-            await Keeper(opened.source, opened.journal, opened.output).aclose()
-        raise
 
 
 async def _run_and_report(running: Run, keeper: Keeper, progress: Report | None) -> None:

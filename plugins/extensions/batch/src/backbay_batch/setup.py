@@ -80,6 +80,12 @@ class Opened:
     output: Output = field(repr=False)
     batch: str
 
+    def close(self) -> None:
+        """Close everything, whatever is left."""
+        self.output.close()
+        self.source.close()
+        self.journal.close()
+
 
 def settings_of(backend: str | Backend, arguments: Mapping[str, object]) -> str:
     """Return what of a backend must be the same when a batch goes on: its name, address and arguments, but no key."""

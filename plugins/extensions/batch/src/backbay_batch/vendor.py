@@ -12,9 +12,10 @@ from backbay import Backend
 
 from .budget import Price
 from .errors import BatchSetupError
+from .opening import open_aside
 from .rows import Totals
 from .run import Report
-from .setup import Files, Opened, open_batch
+from .setup import Files
 from .summary import Control, Progress, Summary, summary_of
 from .vendor_chunks import Chunk, Chunks
 from .vendor_run import Sleep, VendorRun
@@ -111,7 +112,7 @@ async def run(
     began = time.monotonic()
     show = progress or _nobody
     async with batch.connected() as backend:
-        opened = await asyncio.to_thread(_open, batch, control)
+        opened = await open_aside(batch.files, batch.settings, show=progress, control=control)
         if opened is None:
             why = "It was interrupted while the input was read for the first time; nothing was sent."
             return summary_of(batch.files, Totals(), began, stopped="interrupted", reason=why)
@@ -126,10 +127,6 @@ async def run(
             return _summary(batch, store, chunks, began)
         finally:
             store.close()
-
-
-def _open(batch: VendorBatch, control: Control) -> Opened | None:
-    return open_batch(batch.files, batch.settings, seen=lambda _: None, stopped=lambda: control.stopping)
 
 
 def _summary(batch: VendorBatch, store: Store, chunks: Chunks, began: float) -> Summary:

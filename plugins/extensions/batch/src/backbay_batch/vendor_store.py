@@ -99,9 +99,7 @@ class Store:
 
     def close(self) -> None:
         """Close everything, whatever is left."""
-        self._opened.output.close()
-        self._opened.source.close()
-        self._opened.journal.close()
+        self._opened.close()
 
     def _cost(self, model: str | None, usage: Usage | None) -> float | None:
         return None if self._price is None or usage is None else self._price(model, usage)
