@@ -78,14 +78,16 @@ def facts(progress: Progress) -> str:
     """Return what stands beside the bar."""
     if progress.reading:
         return f"reading the input: {progress.lines:,} lines"
-    parts = [f"{progress.answered + progress.failed:,}/{progress.lines:,}"]
+    done = progress.answered + progress.failed
+    parts = [f"{done:,}/{progress.lines:,}"]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     parts.append(f"{progress.rate:,.1f}/s" if progress.rate < 100 else f"{progress.rate:,.0f}/s")
     parts.append(f"{short(progress.tokens)} tokens")
     if progress.cost is not None:
         parts.append(f"${progress.cost:,.4f}" if progress.cost < 1 else f"${progress.cost:,.2f}")
-    parts.append(_waiting(progress))
+    if done < progress.lines or progress.under_way:
+        parts.append(_waiting(progress))
     if progress.left is not None and progress.left > 0:
         parts.append(f"{clock(progress.left)} left")
     return " · ".join(parts)
