@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from backbay.capabilities import Capabilities
@@ -285,9 +285,22 @@ def answer_of(wire: str, written: bytes, sizes: list[int]) -> Response:
     return fold(got)
 
 
+LATE_WITHIN_A_THOUGHT = [
+    ToolDelta(0, "call_0", "a", "{}"),
+    Thinking("0"),
+    ToolDelta(0, "call_0", "a", "", {"acme": {"seen": 0}}),
+    Thinking("1"),
+    Text("2"),
+    Ended(Finish.STOP),
+]
+"""What a vendor wants back of a call comes when the call is over, in the midst of something else."""
+
+
 @pytest.mark.parametrize("wire", CODECS)
 @QUICK
 @given(sequence=events(), sizes=st.lists(st.integers(1, 400), max_size=5))
+@example(sequence=LATE_WITHIN_A_THOUGHT, sizes=[])
+@example(sequence=[*LATE_WITHIN_A_THOUGHT[:3], LATE_WITHIN_A_THOUGHT[-1]], sizes=[])
 def test_a_stream_is_decoded_by_core_as_the_events_it_was_written_from(
     wire: str, sequence: list[Any], sizes: list[int]
 ) -> None:
@@ -306,6 +319,7 @@ def test_a_stream_is_decoded_by_core_as_the_events_it_was_written_from(
 @pytest.mark.parametrize("wire", CODECS)
 @QUICK
 @given(sequence=events())
+@example(sequence=LATE_WITHIN_A_THOUGHT)
 def test_the_fold_of_a_stream_equals_the_whole_answer(wire: str, sequence: list[Any]) -> None:
     """Both are read by core's decoders as one and the same answer."""
     response, ask = fold(sequence), Ask("acme:acme-1", (), raw={})

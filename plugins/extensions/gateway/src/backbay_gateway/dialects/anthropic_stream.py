@@ -134,7 +134,8 @@ class MessageWriter(Writer):
             written += before
         elif event.opaque:
             call.late.update(event.opaque)
-            written = b"" if call.open else self._keep_late(call)
+            # A block that is open goes on: a thought must not come back in two pieces.
+            written = b"" if call.open or self._said is not None else self._keep_late(call)
         if event.fragment and call.open:  # Behind arguments that were whole nothing but white space can follow.
             call.fragments.append(event.fragment)
             written += _delta(call.number, {"type": "input_json_delta", "partial_json": event.fragment})
@@ -164,8 +165,8 @@ class MessageWriter(Writer):
         for call in closed:
             call.open = False
             written += _stop(call.number)
-        for call in closed:
-            if call.late:
+        for call in self._calls.values():
+            if call.late and not call.open:
                 written += self._keep_late(call)
         return written
 

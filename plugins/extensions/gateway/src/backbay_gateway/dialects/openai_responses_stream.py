@@ -165,7 +165,8 @@ class ResponseWriter(Writer):
             written += before
         elif event.opaque:
             call.late.update(event.opaque)
-            written = b"" if call.open else self._keep_late(call)
+            # An item that is open goes on: a thought must not come back in two pieces.
+            written = b"" if call.open or self._said is not None else self._keep_late(call)
         # Behind arguments that were whole nothing but white space can follow.
         return written + self._argue(call, event.fragment) if call.open else written
 
@@ -208,8 +209,8 @@ class ResponseWriter(Writer):
             where = {"item_id": call.id, "output_index": call.number}
             written += self._event("response.function_call_arguments.done", **where, arguments=call.text)
             written += self._done(call, status=status)
-        for call in closed:
-            if call.late:
+        for call in self._calls.values():
+            if call.late and not call.open:
                 written += self._keep_late(call)
         return written
 
