@@ -5,6 +5,7 @@ import itertools
 import json
 import socket
 import time
+from collections import Counter
 
 import aiohttp
 import pytest
@@ -29,19 +30,30 @@ def connect(server, transport=None, **config):
 
 @pytest.fixture
 def making(monkeypatch):
-    """Count the connections that are being made at once, and take a moment for each; ``seconds`` says how long."""
+    """Count the connections that one loop makes at once, and take a moment for each; ``seconds`` says how long.
+
+    A gate is a loop's own, and the thread of a test before may still be at work.
+    """
 
     class Making:
-        now = most = 0
         seconds = 0.005
+        most = 0
+
+        def __init__(self):
+            self._now = Counter()
+
+        @property
+        def now(self):
+            return self._now[asyncio.get_running_loop()]
 
         async def wait(self):
-            self.now += 1
-            self.most = max(self.most, self.now)
+            loop = asyncio.get_running_loop()
+            self._now[loop] += 1
+            self.most = max(self.most, self._now[loop])
             try:
                 await asyncio.sleep(self.seconds)
             finally:
-                self.now -= 1
+                self._now[loop] -= 1
 
     making = Making()
 
